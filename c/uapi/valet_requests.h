@@ -1,0 +1,108 @@
+/*
+ * Requests that netmap does not have, in netmap's manner: a nmreq_header whose nr_reqtype is one of these
+ * and whose body is the struct of that name. They are numbered far from netmap's own. A backend without
+ * them (the kernel) answers EOPNOTSUPP.
+ */
+#ifndef VALET_REQUESTS_H
+#define VALET_REQUESTS_H
+
+#include <stdint.h>
+
+enum {
+	VALET_REQ_BRIDGE_GET = 0x5601, /* nr_name: bridge, as "vale0" or "vale0:" */
+	VALET_REQ_BRIDGE_SET = 0x5602, /* the same; only ageing_ms is read */
+	VALET_REQ_TABLE_GET = 0x5603, /* the same: the learning table, some entries a call */
+	VALET_REQ_TABLE_FLUSH = 0x5604, /* the same; no body: forget every station */
+	VALET_REQ_LOOKUP_SET = 0x5605, /* the same */
+	VALET_REQ_PORT_GET = 0x5606, /* nr_name: port, as "vale0:a", "a" or "vale0:a{1" */
+};
+
+enum valet_lookup_kind {
+	VALET_LOOKUP_LEARNING = 0,
+	VALET_LOOKUP_NATIVE = 1, /* a valet_lookup_function */
+	VALET_LOOKUP_SCRIPT = 2, /* a valet_lookup_script */
+};
+
+struct valet_req_bridge {
+	uint32_t index; /* out: the bridge's number */
+	uint32_t ports; /* out: how many are attached */
+	uint32_t lookup; /* out: enum valet_lookup_kind */
+	uint32_t table_buckets; /* out: room in the learning table */
+	uint32_t table_entries; /* out: stations known now */
+	uint32_t ageing_ms; /* in and out: forget a station silent for so long; 0 = never, as netmap */
+	uint32_t port_limit; /* out: the most ports */
+	uint32_t reserved;
+};
+
+struct valet_table_entry {
+	uint8_t mac[6];
+	uint16_t reserved;
+	uint32_t port; /* index on the bridge */
+	uint32_t age_ms; /* since last heard; 0 unless ageing is on */
+};
+
+#define VALET_TABLE_CHUNK 64
+
+struct valet_req_table {
+	uint32_t cursor; /* in: 0 at first; out: give it back for the next entries, 0 = that was all */
+	uint32_t count; /* out: entries filled in */
+	struct valet_table_entry entries[VALET_TABLE_CHUNK];
+};
+
+struct valet_req_lookup {
+	uint32_t kind; /* in: enum valet_lookup_kind */
+	uint32_t busy; /* out: 1 while another thread may still be inside the previous function */
+	uint64_t function; /* in: address in this process */
+	uint64_t context; /* in: passed to a native function */
+};
+
+/* Why packets were lost. The first group is counted at the port that sent them, the second at the
+ * port that should have received them. */
+enum valet_drop {
+	VALET_DROP_BAD_BUFFER, /* a slot named a buffer that does not exist or is reserved */
+	VALET_DROP_TOO_LONG, /* a slot's length goes beyond its buffer */
+	VALET_DROP_TOO_SHORT, /* no Ethernet header in the first fragment */
+	VALET_DROP_FRAGMENTS, /* more than NETMAP_MAX_FRAGS slots */
+	VALET_DROP_UNSUPPORTED, /* a slot flag that is not supported: NS_INDIRECT */
+	VALET_DROP_NOT_ATTACHED, /* the port is on no bridge */
+	VALET_DROP_LOOKUP, /* the lookup said so */
+	VALET_DROP_NO_PORT, /* the lookup named a port that is not there */
+	VALET_DROP_GARBAGE, /* the lookup's answer was no port number */
+	VALET_DROP_FAILED, /* the lookup failed */
+	VALET_DROP_SAME_PORT, /* it would leave by the port that it came from */
+	VALET_DROP_ALONE, /* a broadcast, and nobody else on the bridge */
+
+	VALET_DROP_NOT_OPEN, /* nobody has the port's receive rings open */
+	VALET_DROP_RING_FULL, /* the receiver does not keep up */
+	VALET_DROP_RECEIVE_BUFFER, /* the receive slot named no valid buffer, or one too small */
+
+	VALET_DROP_CAUSES
+};
+
+struct valet_req_port {
+	uint32_t bridge; /* out: its bridge's number, or 0xffffffff */
+	uint32_t index; /* out: port index on it */
+	uint32_t tx_rings, rx_rings; /* out */
+	uint32_t opens; /* out: descriptors bound to it now */
+	uint32_t kind; /* out: enum valet_port_kind */
+	uint32_t mem_id; /* out */
+	uint32_t reserved;
+	uint64_t tx_packets, tx_bytes; /* out: taken from its transmit rings */
+	uint64_t rx_packets, rx_bytes; /* out: put into its receive rings */
+	uint64_t ring_resets; /* out: syncs that found head or cur not legal and set the ring back */
+	uint64_t drops[VALET_DROP_CAUSES]; /* out: packets, by enum valet_drop */
+};
+
+enum valet_port_kind {
+	VALET_PORT_EPHEMERAL, /* made by opening it, gone with its last descriptor */
+	VALET_PORT_PERSISTENT, /* made by VALE_NEWIF */
+	VALET_PORT_PIPE,
+};
+
+_Static_assert(sizeof(struct valet_req_bridge) == 32, "");
+_Static_assert(sizeof(struct valet_table_entry) == 16, "");
+_Static_assert(sizeof(struct valet_req_table) == 8 + 16 * VALET_TABLE_CHUNK, "");
+_Static_assert(sizeof(struct valet_req_lookup) == 24, "");
+_Static_assert(sizeof(struct valet_req_port) == 72 + 8 * VALET_DROP_CAUSES, "");
+
+#endif
