@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A forward's working memory: one a thread, made when the thread first sends, and kept for others after it. */
+#ifndef VALET_BATCH_H
+#define VALET_BATCH_H
+
+#include <stdint.h>
+
+#include "../uapi/netmap.h"
+#include "../valet_lookup.h"
+
+struct ring;
+
+#define BATCH_FRAGMENTS 1024 /* further fragments of all packets of a batch */
+#define BATCH_OUTLETS 512 /* a power of two, twice VALET_BATCH_PACKETS */
+
+struct fragment {
+	const uint8_t *data;
+	uint32_t length; /* bytes */
+};
+
+/* A receive ring that packets of the batch go to, and which. */
+struct outlet {
+	struct ring *ring;
+	uint32_t count; /* packets */
+	uint32_t start; /* of their numbers in `order` */
+};
+
+struct batch {
+	struct valet_packet packet[VALET_BATCH_PACKETS];
+	struct fragment fragment[BATCH_FRAGMENTS];
+	uint32_t packets, fragments; /* filled */
+
+	uint16_t outlet_of[VALET_BATCH_PACKETS]; /* which outlet, or one of OUTLET_* */
+	uint16_t order[VALET_BATCH_PACKETS]; /* packet numbers, outlet by outlet */
+	uint16_t flood[VALET_BATCH_PACKETS]; /* numbers of broadcast packets */
+	uint32_t floods;
+	struct outlet outlet[VALET_BATCH_PACKETS];
+	uint32_t outlets;
+	uint16_t outlet_slot[BATCH_OUTLETS]; /* hash of ring -> outlet + 1, 0 = none */
+
+	uint32_t id;
+	int in_use; /* the thread is inside a forward */
+	struct batch *next; /* of those without a thread */
+};
+
+#define OUTLET_NONE 0xffffu /* dropped and counted */
+#define OUTLET_FLOOD 0xfffeu
+
+/* This thread's; NULL when there is no memory. */
+struct batch *batch_mine(void);
+/* By its number, which never changes; NULL if there is none. */
+struct batch *batch_by_id(uint32_t id);
+
+#endif

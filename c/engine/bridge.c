@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "bridge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+
+static struct lookup learning(struct bridge *bridge)
+{
+	return (struct lookup){ .kind = VALET_LOOKUP_LEARNING,
+				.function = table_lookup,
+				.context = &bridge->table };
+}
+
+uint32_t bridge_number(const struct bridge *bridge)
+{
+	return (uint32_t)(bridge - bridge->engine->bridges);
+}
+
+struct bridge *bridge_find(struct engine *engine, const char *name)
+{
+	for (uint32_t i = 0; i < engine->bridge_limit; i++)
+		if (engine->bridges[i].view && !strcmp(engine->bridges[i].name, name))
+			return &engine->bridges[i];
+	return NULL;
+}
+
+/* ---- views ---- */
+
+/* A view with the ports that the present one has, and `newcomer` if there is one. */
+static struct bridge_view *view_make(struct bridge *bridge, struct lookup lookup,
+				     struct port *newcomer)
+{
+	const struct bridge_view *old = bridge->view;
+	uint32_t limit = bridge->indices;
+	struct bridge_view *view =
+		calloc(1, sizeof(*view) + 2 * (size_t)limit * sizeof(struct port *));
+
+	if (!view)
+		return NULL;
+	view->bridge = bridge;
+	view->lookup = lookup;
+	view->limit = limit;
+	view->port = view->ports + limit;
+	for (uint32_t i = 0; old && i < old->limit; i++)
+		if (old->port[i] && old->port[i]->bridge == bridge)
+			view->port[i] = old->port[i];
+	if (newcomer)
+		view->port[newcomer->index] = newcomer;
+	for (uint32_t i = 0; i < limit; i++) {
+		if (!view->port[i])
+			continue;
+		view->ports[view->count++] = view->port[i];
+		view->port[i]->views++;
+		port_get(view->port[i]);
+	}
+	return view;
+}
+
+static void view_free(struct bridge_view *view)
+{
+	struct bridge *bridge = view->bridge;
+
+	for (uint32_t i = 0; i < view->count; i++) {
+		struct port *port = view->ports[i];
+
+		/* Only now can no sender learn a station behind it any more: its index is free. */
+		if (--port->views == 0) {
+			table_forget(&bridge->table, port->index);
+			bridge->free_index[bridge->free_count++] = (uint16_t)port->index;
+		}
+		port_put(port);
+	}
+	free(view);
+}
+
+/* A ring names its view with an ordered store and then looks whether it is still the bridge's. */
+static int view_in_use(const struct bridge_view *view)
+{
+	for (uint32_t i = 0; i < view->count; i++) {
+		struct port *port = view->ports[i];
+
+		for (uint32_t k = 0; port->rings[TX] && k < port->count[TX]; k++)
+			if (load_ordered(&port->rings[TX][k].using) == view)
+				return 1;
+	}
+	return 0;
+}
+
+uint32_t bridge_reclaim(struct bridge *bridge)
+{
+	struct bridge_view **at = &bridge->replaced;
+	uint32_t left = 0;
+
+	while (*at) {
+		struct bridge_view *view = *at;
+
+		if (view_in_use(view)) {
+			left++;
+			at = &view->next;
+		} else {
+			*at = view->next;
+			view_free(view);
+		}
+	}
+	return left;
+}
+
+static void view_publish(struct bridge *bridge, struct bridge_view *view)
+{
+	struct bridge_view *old = bridge->view;
+
+	store_ordered(&bridge->view, view);
+	if (old) {
+		old->next = bridge->replaced;
+		bridge->replaced = old;
+	}
+	bridge_reclaim(bridge);
+}
+
+int bridge_set_lookup(struct bridge *bridge, const struct lookup *lookup)
+{
+	struct bridge_view *view =
+		view_make(bridge, lookup->kind == VALET_LOOKUP_LEARNING ? learning(bridge) : *lookup,
+			  NULL);
+
+	if (!view)
+		return -ENOMEM;
+	view_publish(bridge, view);
+	return bridge_reclaim(bridge) > 0;
+}
+
+/* ---- bridges and their ports ---- */
+
+int bridge_find_or_make(struct engine *engine, const char *name, struct bridge **out)
+{
+	struct bridge *bridge = bridge_find(engine, name);
+
+	for (uint32_t i = 0; !bridge && i < BRIDGES_MAX; i++) {
+		/* One whose last sender has not left yet is not free. */
+		if (engine->bridges[i].view || bridge_reclaim(&engine->bridges[i]))
+			continue;
+		bridge = &engine->bridges[i];
+		free(bridge->free_index);
+		memset(bridge, 0, sizeof(*bridge));
+		bridge->engine = engine;
+		strncpy(bridge->name, name, sizeof(bridge->name) - 1);
+		if (i >= engine->bridge_limit)
+			engine->bridge_limit = i + 1;
+	}
+	*out = bridge;
+	return bridge ? 0 : -ENOMEM;
+}
+
+/* The index given back last, else the next new one. */
+static int64_t index_take(struct bridge *bridge)
+{
+	if (!bridge->free_index) {
+		bridge->free_index = malloc(BRIDGE_PORTS_MAX * sizeof(*bridge->free_index));
+		if (!bridge->free_index)
+			return -ENOMEM;
+	}
+	if (bridge->free_count)
+		return bridge->free_index[--bridge->free_count];
+	if (bridge->indices == VALET_BROADCAST)
+		bridge->indices += 2; /* over VALET_DROP as well */
+	if (bridge->indices == BRIDGE_PORTS_MAX)
+		return -ENOMEM;
+	return bridge->indices++;
+}
+
+int bridge_add(struct bridge *bridge, struct port *port)
+{
+	struct bridge_view *view;
+	int64_t index;
+
+	if (port->views) /* a sender has not seen yet that it left its last bridge */
+		return -EBUSY;
+	index = index_take(bridge);
+	if (index < 0)
+		return (int)index;
+	port->index = (uint32_t)index;
+	view = view_make(bridge, bridge->view ? bridge->view->lookup : learning(bridge), port);
+	if (!view) {
+		bridge->free_index[bridge->free_count++] = (uint16_t)index;
+		return -ENOMEM;
+	}
+	bridge->count++;
+	view_publish(bridge, view);
+	store_ordered(&port->bridge, bridge);
+	return 0;
+}
+
+void bridge_remove(struct port *port)
+{
+	struct bridge *bridge = port->bridge;
+	struct bridge_view *view = NULL;
+
+	/* Before the view: who sees the new view sees this too, and does not touch the view. */
+	store_ordered(&port->bridge, NULL);
+	if (--bridge->count) {
+		view = view_make(bridge, bridge->view->lookup, NULL);
+		if (!view)
+			return; /* no memory: the next view will be without it */
+	}
+	view_publish(bridge, view);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A bridge: ports, a learning table, a lookup.
+ *
+ * The packets' path takes no lock on it. What it needs of the bridge is a view, an immutable snapshot that is
+ * replaced as a whole when a port comes or goes or the lookup changes. A sender names the view that it works
+ * with in ring->using; a replaced view, and the ports that only it still refers to, are freed when no ring
+ * names it. So control never waits for packets (a lookup in a script may itself be waiting for the thread
+ * that calls control), and packets never wait for control.
+ */
+#ifndef VALET_BRIDGE_H
+#define VALET_BRIDGE_H
+
+#include <stdint.h>
+
+#include "../uapi/netmap.h"
+#include "../uapi/valet_requests.h"
+#include "port.h"
+#include "table.h"
+
+/* Port indices are below this; 254 and 255 are never given. */
+#define BRIDGE_PORTS_MAX 4352
+#define BRIDGES_MAX 256
+
+struct lookup {
+	enum valet_lookup_kind kind;
+	valet_lookup_function function; /* LEARNING and NATIVE */
+	valet_lookup_script script; /* SCRIPT */
+	void *context;
+};
+
+struct bridge_view {
+	struct bridge *bridge;
+	struct bridge_view *next; /* in the list of replaced views */
+	struct lookup lookup;
+	uint32_t limit; /* indices are below it */
+	uint32_t count; /* ports */
+	struct port **port; /* by index, NULL where there is none */
+	struct port *ports[]; /* the same without gaps, ascending */
+};
+
+struct bridge {
+	struct engine *engine;
+	char name[NM_BDG_IFNAMSIZ]; /* without the ':'; empty: not in use */
+	struct bridge_view *view; /* the packets' path; NULL when not in use */
+	struct bridge_view *replaced;
+	struct table table;
+	uint32_t count; /* ports */
+	uint32_t indices; /* handed out at least once: 0 to this - 1 */
+	uint16_t *free_index; /* given back, the last one on top */
+	uint32_t free_count;
+};
+
+/* Control, under the engine's control lock. */
+
+/* The bridge of that name, or NULL. */
+struct bridge *bridge_find(struct engine *engine, const char *name);
+/* The same, made if need be. -ENOMEM: no more bridges. */
+int bridge_find_or_make(struct engine *engine, const char *name, struct bridge **out);
+/* Puts a port on it and takes a reference; the index is in the port. -ENOMEM: no index left. */
+int bridge_add(struct bridge *bridge, struct port *port);
+/* Takes it off. The bridge goes with its last port. */
+void bridge_remove(struct port *port);
+/* 1: another thread may still be inside the lookup that was there before. Negative: nothing changed. */
+int bridge_set_lookup(struct bridge *bridge, const struct lookup *lookup);
+/* Frees what senders no longer look at. Returns how many replaced views are left. */
+uint32_t bridge_reclaim(struct bridge *bridge);
+uint32_t bridge_number(const struct bridge *bridge);
+
+/* The packets' path. */
+
+/* Forwards the slots from hwcur to head - 1. Caller holds ring->busy. 0 or -ECANCELED. */
+int bridge_forward(struct ring *ring, uint32_t head);
+/* Whether this thread is inside a forward, that is, in a lookup. */
+int bridge_forwarding_here(void);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Requests about bridges: attach, detach, list, and valet's own. */
+#include <stdio.h>
+#include <string.h>
+
+#include "control.h"
+
+int control_attach(struct engine *engine, struct nmreq_header *header)
+{
+	struct nmreq_vale_attach *body = request_body(header);
+	struct port_path path;
+	struct bridge *bridge;
+	struct port *port;
+	int rc = vale_path_parse(header->nr_name, &path);
+
+	if (rc < 0)
+		return rc;
+	if (path.pipe)
+		return -EINVAL;
+	if (bridge_port_find(bridge_find(engine, path.bridge), path.port))
+		return -EBUSY;
+	port = interface_find(engine, path.port);
+	if (!port)
+		return -EINVAL; /* only what exists can be attached */
+	if (port->bridge || port->opens || port->pipes)
+		return -EBUSY;
+	rc = bridge_find_or_make(engine, path.bridge, &bridge);
+	if (rc == 0)
+		rc = bridge_add(bridge, port);
+	if (rc == 0)
+		body->port_index = port->index;
+	return rc;
+}
+
+int control_detach(struct engine *engine, struct nmreq_header *header)
+{
+	struct nmreq_vale_detach *body = request_body(header);
+	struct port_path path;
+	struct port *port;
+	int rc = vale_path_parse(header->nr_name, &path);
+
+	if (rc == -EINVAL)
+		return rc;
+	port = rc < 0 ? NULL : bridge_port_find(bridge_find(engine, path.bridge), path.port);
+	if (!port)
+		return -ENXIO;
+	if (port->kind == VALET_PORT_EPHEMERAL || port->opens || port->pipes)
+		return -EBUSY;
+	body->port_index = port->index;
+	bridge_remove(port);
+	return 0;
+}
+
+/* The full name of a port on its bridge. */
+static void listed_name(const struct port *port, char name[NETMAP_REQ_IFNAMSIZ])
+{
+	const char *colon = strchr(port->name, ':');
+
+	/* Both parts are at most 15 characters. */
+	snprintf(name, NETMAP_REQ_IFNAMSIZ, "%.15s:%.15s", port->bridge->name,
+		 colon ? colon + 1 : port->name);
+}
+
+static int list_next(struct engine *engine, struct nmreq_header *header, struct nmreq_vale_list *body)
+{
+	uint32_t from = body->nr_port_idx;
+
+	for (uint32_t b = body->nr_bridge_idx; b < engine->bridge_limit; b++, from = 0) {
+		const struct bridge_view *view = engine->bridges[b].view;
+
+		for (uint32_t i = from; view && i < view->limit; i++) {
+			if (!view->port[i] || view->port[i]->bridge != &engine->bridges[b])
+				continue;
+			body->nr_bridge_idx = (uint16_t)b;
+			body->nr_port_idx = i;
+			listed_name(view->port[i], header->nr_name);
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+int control_list(struct engine *engine, struct nmreq_header *header)
+{
+	struct nmreq_vale_list *body = request_body(header);
+	struct bridge *bridge;
+	struct port_path path;
+	struct port *port;
+	int rc;
+
+	if (!header->nr_name[0])
+		return list_next(engine, header, body);
+	rc = vale_path_parse(header->nr_name, &path);
+	if (rc == -EINVAL)
+		return rc;
+	bridge = rc < 0 ? NULL : bridge_find(engine, path.bridge);
+	if (!bridge)
+		return -ENOENT;
+	port = bridge_port_find(bridge, path.port);
+	body->nr_bridge_idx = (uint16_t)bridge_number(bridge);
+	body->nr_port_idx = port ? port->index : NM_BDG_NOPORT;
+	return 0;
+}
+
+/* ---- valet's own ---- */
+
+/* "vale0" and "vale0:" both name the bridge. */
+static struct bridge *named_bridge(struct engine *engine, const char *name)
+{
+	char bridge[NETMAP_REQ_IFNAMSIZ];
+	size_t length = strcspn(name, ":");
+
+	if (name[length] && name[length + 1])
+		return NULL;
+	memcpy(bridge, name, length);
+	bridge[length] = '\0';
+	return bridge_find(engine, bridge);
+}
+
+static void bridge_get(struct bridge *bridge, struct valet_req_bridge *body)
+{
+	uint32_t entries = 0, age_ms;
+
+	for (uint32_t i = 0; i < TABLE_BUCKETS; i++)
+		entries += table_entry(&bridge->table, i, &age_ms) != 0;
+	*body = (struct valet_req_bridge){
+		.index = bridge_number(bridge),
+		.ports = bridge->count,
+		.lookup = bridge->view->lookup.kind,
+		.table_buckets = TABLE_BUCKETS,
+		.table_entries = entries,
+		.ageing_ms = read_once(&bridge->table.ageing_ms),
+		.port_limit = BRIDGE_PORTS_MAX - 2,
+	};
+}
+
+static int table_get(struct bridge *bridge, struct valet_req_table *body)
+{
+	uint32_t i = body->cursor;
+
+	body->count = 0;
+	for (; i < TABLE_BUCKETS && body->count < VALET_TABLE_CHUNK; i++) {
+		struct valet_table_entry *out = &body->entries[body->count];
+		uint64_t entry = table_entry(&bridge->table, i, &out->age_ms);
+
+		if (!entry)
+			continue;
+		for (int byte = 0; byte < 6; byte++)
+			out->mac[byte] = (uint8_t)(entry >> 8 * byte);
+		out->port = TABLE_PORT(entry);
+		out->reserved = 0;
+		body->count++;
+	}
+	body->cursor = i < TABLE_BUCKETS ? i : 0;
+	return 0;
+}
+
+static int lookup_set(struct bridge *bridge, struct valet_req_lookup *body)
+{
+	struct lookup lookup = {
+		.kind = body->kind,
+		.function = (valet_lookup_function)(uintptr_t)body->function,
+		.script = (valet_lookup_script)(uintptr_t)body->function,
+		.context = (void *)(uintptr_t)body->context,
+	};
+	int rc;
+
+	if (body->kind > VALET_LOOKUP_SCRIPT || (body->kind && !body->function))
+		return -EINVAL;
+	rc = bridge_set_lookup(bridge, &lookup);
+	if (rc < 0)
+		return rc;
+	body->busy = (uint32_t)rc;
+	return 0;
+}
+
+static int port_get_report(struct engine *engine, struct nmreq_header *header)
+{
+	struct port *port;
+	int rc = port_find(engine, header->nr_name, NULL, 0, &port);
+
+	if (rc == 0)
+		port_report(port, request_body(header));
+	return rc;
+}
+
+int control_valet(struct engine *engine, struct nmreq_header *header)
+{
+	struct valet_req_bridge *body = request_body(header);
+	struct bridge *bridge;
+
+	if (header->nr_reqtype == VALET_REQ_PORT_GET)
+		return port_get_report(engine, header);
+	bridge = named_bridge(engine, header->nr_name);
+	if (!bridge)
+		return -ENXIO;
+	switch (header->nr_reqtype) {
+	case VALET_REQ_BRIDGE_SET:
+		write_once(&bridge->table.ageing_ms, body->ageing_ms);
+		if (body->ageing_ms)
+			table_refresh(&bridge->table);
+		bridge_get(bridge, body);
+		return 0;
+	case VALET_REQ_BRIDGE_GET:
+		bridge_get(bridge, body);
+		return 0;
+	case VALET_REQ_TABLE_GET:
+		return table_get(bridge, request_body(header));
+	case VALET_REQ_TABLE_FLUSH:
+		table_forget(&bridge->table, UINT32_MAX);
+		return 0;
+	case VALET_REQ_LOOKUP_SET:
+		return lookup_set(bridge, request_body(header));
+	default:
+		return -EINVAL;
+	}
+}

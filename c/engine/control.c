@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control.h"
+
+#include <string.h>
+
+#include "request.h"
+
+/*
+ * No option is supported yet. As the kernel does with options it does not know: each gets its own status, REGISTER
+ * fails on them, other requests go on.
+ */
+static int check_options(const struct nmreq_header *header)
+{
+	struct nmreq_option *option = (struct nmreq_option *)(uintptr_t)header->nr_options;
+	uint32_t seen = 0, bytes = 0;
+	int rc = 0;
+
+	for (; option; option = (struct nmreq_option *)(uintptr_t)option->nro_next) {
+		bytes += sizeof(*option);
+		if (bytes > NETMAP_REQ_MAXSIZE)
+			return -EMSGSIZE; /* too long, or a loop */
+		option->nro_status = EOPNOTSUPP;
+		if (option->nro_reqtype == 0)
+			option->nro_status = EINVAL;
+		else if (option->nro_reqtype < NETMAP_REQ_OPT_MAX && seen >> option->nro_reqtype & 1)
+			option->nro_status = EINVAL;
+		if (option->nro_reqtype < NETMAP_REQ_OPT_MAX)
+			seen |= 1u << option->nro_reqtype;
+		if (option->nro_status == EINVAL)
+			rc = -EINVAL;
+		else if (rc == 0 && header->nr_reqtype == NETMAP_REQ_REGISTER)
+			rc = -EOPNOTSUPP;
+	}
+	return rc;
+}
+
+/* ---- information ---- */
+
+static int port_info(struct engine *engine, struct nmreq_header *header)
+{
+	struct nmreq_port_info_get *body = request_body(header);
+	struct port_shape shape = {
+		.count = { body->nr_rx_rings, body->nr_tx_rings },
+		.slots = { body->nr_rx_slots, body->nr_tx_slots },
+	};
+	struct region *region = engine_region_find(engine, body->nr_mem_id);
+	struct port *port;
+	int rc;
+
+	if (!header->nr_name[0]) {
+		if (!region)
+			return -EINVAL;
+		memset(body, 0, sizeof(*body));
+		body->nr_memsize = region->bytes;
+		body->nr_mem_id = region->mem_id;
+		return 0;
+	}
+	rc = port_find(engine, header->nr_name, &shape, body->nr_mem_id, &port);
+	if (rc < 0)
+		return rc;
+	*body = (struct nmreq_port_info_get){
+		.nr_memsize = port->region->bytes,
+		.nr_tx_slots = port->slots[TX],
+		.nr_rx_slots = port->slots[RX],
+		.nr_tx_rings = (uint16_t)port->count[TX],
+		.nr_rx_rings = (uint16_t)port->count[RX],
+		.nr_mem_id = port->region->mem_id,
+	};
+	port_drop_unused(port);
+	return 0;
+}
+
+static int pools_info(struct engine *engine, struct nmreq_header *header)
+{
+	struct nmreq_pools_info *body = request_body(header);
+	struct port_shape shape = { 0 };
+	const struct pool *pool;
+	struct port *port;
+	int rc;
+
+	rc = port_find(engine, header->nr_name, &shape, body->nr_mem_id, &port);
+	if (rc < 0)
+		return rc;
+	pool = port->region->pool;
+	*body = (struct nmreq_pools_info){
+		.nr_memsize = port->region->bytes,
+		.nr_mem_id = port->region->mem_id,
+		.nr_if_pool_offset = pool[POOL_IF].offset,
+		.nr_if_pool_objtotal = pool[POOL_IF].objects,
+		.nr_if_pool_objsize = pool[POOL_IF].object_bytes,
+		.nr_ring_pool_offset = pool[POOL_RING].offset,
+		.nr_ring_pool_objtotal = pool[POOL_RING].objects,
+		.nr_ring_pool_objsize = pool[POOL_RING].object_bytes,
+		.nr_buf_pool_offset = pool[POOL_BUFFER].offset,
+		.nr_buf_pool_objtotal = pool[POOL_BUFFER].objects,
+		.nr_buf_pool_objsize = pool[POOL_BUFFER].object_bytes,
+	};
+	port_drop_unused(port);
+	return 0;
+}
+
+/* Frames with a virtio-net header are not forwarded yet, so a port can have none. */
+static int port_header(struct engine *engine, struct nmreq_header *header)
+{
+	struct nmreq_port_hdr *body = request_body(header);
+	struct port *port;
+	int rc = port_find(engine, header->nr_name, NULL, 0, &port);
+
+	if (rc < 0)
+		return rc;
+	if (header->nr_reqtype == NETMAP_REQ_PORT_HDR_GET) {
+		body->nr_hdr_len = port->header_bytes;
+		return 0;
+	}
+	if (port->kind == VALET_PORT_PIPE || !port->bridge)
+		return -ENXIO;
+	if (body->nr_hdr_len == 10 || body->nr_hdr_len == 12)
+		return -EOPNOTSUPP;
+	return body->nr_hdr_len ? -EINVAL : 0;
+}
+
+/* ---- persistent ports ---- */
+
+/* What Linux takes as the name of a network interface, less its patterns. */
+static int interface_name_valid(const char *name)
+{
+	size_t length = strnlen(name, NETMAP_REQ_IFNAMSIZ);
+
+	if (length == 0 || length >= NETMAP_IFNAMSIZ || !strcmp(name, ".") || !strcmp(name, ".."))
+		return 0;
+	if (!strncmp(name, NM_BDG_NAME, strlen(NM_BDG_NAME)))
+		return 0;
+	for (size_t i = 0; i < length; i++)
+		if (strchr("/:{}%", name[i]) || (unsigned char)name[i] <= ' ' || name[i] == 127)
+			return 0;
+	return 1;
+}
+
+static int new_interface(struct engine *engine, struct nmreq_header *header)
+{
+	struct nmreq_vale_newif *body = request_body(header);
+	struct region *region = engine_region_find(engine, body->nr_mem_id);
+	struct port_shape shape = {
+		.count = { body->nr_rx_rings, body->nr_tx_rings },
+		.slots = { body->nr_rx_slots, body->nr_tx_slots },
+	};
+	struct port *port;
+	int rc;
+
+	if (!interface_name_valid(header->nr_name))
+		return -EINVAL;
+	if (interface_find(engine, header->nr_name))
+		return -EEXIST;
+	if (body->nr_mem_id && !region)
+		return -EINVAL;
+	rc = interface_create(engine, header->nr_name, &shape, region, &port);
+	if (rc < 0)
+		return rc;
+	*body = (struct nmreq_vale_newif){
+		.nr_tx_slots = port->slots[TX],
+		.nr_rx_slots = port->slots[RX],
+		.nr_tx_rings = (uint16_t)port->count[TX],
+		.nr_rx_rings = (uint16_t)port->count[RX],
+		.nr_mem_id = port->region->mem_id,
+	};
+	return 0;
+}
+
+static int delete_interface(struct engine *engine, struct nmreq_header *header)
+{
+	struct port *port = interface_find(engine, header->nr_name);
+
+	if (!port)
+		return -ENXIO;
+	if (port->auto_delete)
+		return -EINVAL;
+	if (port->opens || port->pipes || port->bridge)
+		return -EBUSY;
+	port->auto_delete = 1; /* unused as it is, it goes at once */
+	port_drop_unused(port);
+	return 0;
+}
+
+/* ---- dispatch ---- */
+
+static int polling(struct engine *engine, struct nmreq_header *header)
+{
+	struct port_path path;
+	struct port *port;
+	int rc = vale_path_parse(header->nr_name, &path);
+
+	if (rc == 0)
+		rc = port_find(engine, header->nr_name, NULL, 0, &port);
+	return rc < 0 ? rc : -EOPNOTSUPP; /* for attached NICs only */
+}
+
+static int execute(struct descriptor *descriptor, struct nmreq_header *header)
+{
+	struct engine *engine = descriptor->engine;
+
+	switch (header->nr_reqtype) {
+	case NETMAP_REQ_REGISTER:
+		return control_register(descriptor, header);
+	case NETMAP_REQ_PORT_INFO_GET:
+		return port_info(engine, header);
+	case NETMAP_REQ_VALE_ATTACH:
+		return control_attach(engine, header);
+	case NETMAP_REQ_VALE_DETACH:
+		return control_detach(engine, header);
+	case NETMAP_REQ_VALE_LIST:
+		return control_list(engine, header);
+	case NETMAP_REQ_PORT_HDR_SET:
+	case NETMAP_REQ_PORT_HDR_GET:
+		return port_header(engine, header);
+	case NETMAP_REQ_VALE_NEWIF:
+		return new_interface(engine, header);
+	case NETMAP_REQ_VALE_DELIF:
+		return delete_interface(engine, header);
+	case NETMAP_REQ_VALE_POLLING_ENABLE:
+	case NETMAP_REQ_VALE_POLLING_DISABLE:
+		return polling(engine, header);
+	case NETMAP_REQ_POOLS_INFO_GET:
+		return pools_info(engine, header);
+	default:
+		if (request_is_valet(header->nr_reqtype))
+			return control_valet(engine, header);
+		/* The sync loop is not there yet: as a module without it answers. */
+		return -EINVAL;
+	}
+}
+
+int control_request(struct descriptor *descriptor, struct nmreq_header *header)
+{
+	int body_bytes = request_body_bytes(header->nr_reqtype);
+	int rc;
+
+	if (header->nr_version < NETMAP_MIN_API || header->nr_version > NETMAP_MAX_API ||
+	    header->nr_reserved || body_bytes < 0 || (body_bytes > 0) != (header->nr_body != 0))
+		return -EINVAL;
+	header->nr_name[NETMAP_REQ_IFNAMSIZ - 1] = '\0';
+	rc = check_options(header);
+	return rc < 0 ? rc : execute(descriptor, header);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A sender leases a stretch of the ring under a lock, copies into it without the lock, and gives the
+ * lease back under the lock. Slots become visible in ring order: a lease that is finished before an older one
+ * waits for it, and whoever finishes the oldest shows all that are done. So the lock is held for a few
+ * instructions a batch, whatever the number of packets.
+ */
+#include "deliver.h"
+
+#include <string.h>
+
+#include "batch.h"
+#include "port.h"
+#include "ring.h"
+
+struct room {
+	uint32_t lease; /* which */
+	uint32_t at; /* next slot to fill */
+	uint32_t left; /* slots */
+	uint64_t packets, bytes; /* delivered */
+	uint64_t bad; /* dropped: the ring's own slot was no good */
+};
+
+static struct lease *lease_at(struct ring *ring, uint32_t n)
+{
+	return &ring->leases[(ring->lease_first + n) % RING_LEASES];
+}
+
+/* As many of the wanted slots as are free. */
+static struct room lease_take(struct ring *ring, uint32_t wanted)
+{
+	struct room room = { .left = wanted };
+	uint32_t free;
+
+	spin_lock(&ring->lease);
+	while (ring->lease_count == RING_LEASES) {
+		spin_unlock(&ring->lease);
+		sched_yield();
+		spin_lock(&ring->lease);
+	}
+	/* Pairs with the reader's store in rxsync: it has read what lies before its hwcur. */
+	free = ring->slots - 1 -
+	       ring_distance(ring, load_acquire(&ring->hwcur), ring->leased);
+	if (room.left > free)
+		room.left = free;
+	room.at = ring->leased;
+	room.lease = (ring->lease_first + ring->lease_count) % RING_LEASES;
+	ring->leased += room.left;
+	if (ring->leased >= ring->slots)
+		ring->leased -= ring->slots;
+	ring->leases[room.lease] = (struct lease){ .end = ring->leased };
+	ring->lease_count++;
+	spin_unlock(&ring->lease);
+	return room;
+}
+
+/* Slots that were leased and not filled: given back if nobody leased after them, else empty packets. */
+static void lease_return(struct ring *ring, struct room *room)
+{
+	if (room->left && lease_at(ring, ring->lease_count - 1) == &ring->leases[room->lease]) {
+		ring->leased = ring->leases[room->lease].end = room->at;
+		room->left = 0;
+	}
+	for (; room->left; room->left--) {
+		slot_write(&ring->shared->slot[room->at], 0, 0);
+		room->at = ring_next(ring, room->at);
+	}
+}
+
+static void lease_finish(struct ring *ring, struct room *room, uint64_t lost)
+{
+	uint32_t tail;
+	int moved = 0;
+
+	spin_lock(&ring->lease);
+	lease_return(ring, room);
+	ring->leases[room->lease].done = 1;
+	tail = ring->hwtail;
+	while (ring->lease_count && lease_at(ring, 0)->done) {
+		moved |= tail != lease_at(ring, 0)->end;
+		tail = lease_at(ring, 0)->end;
+		ring->lease_first = (ring->lease_first + 1) % RING_LEASES;
+		ring->lease_count--;
+	}
+	count_add(&ring->packets, room->packets);
+	count_add(&ring->bytes, room->bytes);
+	if (lost)
+		ring_drop(ring, VALET_DROP_RING_FULL, lost);
+	if (room->bad)
+		ring_drop(ring, VALET_DROP_RECEIVE_BUFFER, room->bad);
+	/* Pairs with the reader's acquire: slots are filled before the tail says so. Ordered before the
+	 * look at `waiting`: a reader that goes to sleep now has seen the new tail, or we see it waiting. */
+	if (moved)
+		store_ordered(&ring->hwtail, tail);
+	spin_unlock(&ring->lease);
+	if (moved)
+		ring_notify(ring);
+}
+
+/*
+ * Short frames go in whole cache lines: buffers are multiples of them, and what lies behind a frame in its
+ * buffer is the sender's own.
+ */
+static inline void copy_frame(uint8_t *to, const uint8_t *from, uint32_t length)
+{
+	if (length >= 1024) {
+		memcpy(to, from, length);
+		return;
+	}
+	for (uint32_t at = 0; at < length; at += 64)
+		memcpy(to + at, from + at, 64);
+}
+
+/* Room for a fragment in the slot: where, or NULL when the slot's owner has spoilt it. */
+static inline uint8_t *slot_buffer(const struct ring *ring, uint32_t at, uint32_t length)
+{
+	uint32_t buffer = read_once(&ring->shared->slot[at].buf_idx);
+
+	if (__builtin_expect(!buffer_valid(ring, buffer) || length > ring->buffer_bytes, 0))
+		return NULL;
+	return buffer_at(ring, buffer);
+}
+
+/* One packet of several slots; all of them or, when one is no good, empty packets in their place. */
+static void deliver_fragments(struct batch *batch, struct ring *ring,
+			      const struct valet_packet *packet, struct room *room)
+{
+	struct fragment part = { packet->data, packet->first_length };
+	uint32_t first = room->at, count = packet->fragments;
+	int good = 1;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint8_t *to = slot_buffer(ring, room->at, part.length);
+		uint16_t more = i + 1 < count ? NS_MOREFRAG : 0;
+
+		if (to)
+			copy_frame(to, part.data, part.length);
+		good &= to != NULL;
+		slot_write(&ring->shared->slot[room->at], (uint16_t)part.length,
+			   (uint16_t)(count << NS_PORT_SHIFT | more));
+		room->at = ring_next(ring, room->at);
+		if (more)
+			part = batch->fragment[packet->more + i];
+	}
+	room->left -= count;
+	if (good) {
+		room->packets++;
+		room->bytes += packet->length;
+		return;
+	}
+	room->bad++;
+	for (; first != room->at; first = ring_next(ring, first))
+		slot_write(&ring->shared->slot[first], 0, 0);
+}
+
+static inline void deliver_packet(struct batch *batch, struct ring *ring,
+				  const struct valet_packet *packet, struct room *room)
+{
+	uint8_t *to;
+
+	if (__builtin_expect(packet->fragments > 1, 0)) {
+		deliver_fragments(batch, ring, packet, room);
+		return;
+	}
+	to = slot_buffer(ring, room->at, packet->length);
+	if (__builtin_expect(to != NULL, 1)) {
+		copy_frame(to, packet->data, packet->length);
+		slot_write(&ring->shared->slot[room->at], (uint16_t)packet->length,
+			   1 << NS_PORT_SHIFT);
+		room->packets++;
+		room->bytes += packet->length;
+	} else {
+		slot_write(&ring->shared->slot[room->at], 0, 0);
+		room->bad++;
+	}
+	room->at = ring_next(ring, room->at);
+	room->left--;
+}
+
+static uint32_t slots_needed(const struct batch *batch, const uint16_t *numbers, uint32_t count)
+{
+	uint32_t slots = 0;
+
+	if (!batch->fragments)
+		return count;
+	for (uint32_t i = 0; i < count; i++)
+		slots += batch->packet[numbers ? numbers[i] : i].fragments;
+	return slots;
+}
+
+void deliver(struct batch *batch, struct ring *ring, const uint16_t *unicast, uint32_t count,
+	     const uint16_t *flood, uint32_t floods)
+{
+	uint32_t u = 0, f = 0;
+	struct room room;
+
+	if (!read_once(&ring->opens)) {
+		ring_drop(ring, VALET_DROP_NOT_OPEN, count + floods);
+		return;
+	}
+	room = lease_take(ring, slots_needed(batch, unicast, count) +
+					slots_needed(batch, flood, floods));
+	while (u < count || f < floods) {
+		uint32_t number_u = u < count ? (unicast ? unicast[u] : u) : UINT32_MAX;
+		uint32_t number_f = f < floods ? flood[f] : UINT32_MAX;
+		uint32_t number = number_u < number_f ? number_u : number_f;
+		const struct valet_packet *packet = &batch->packet[number];
+
+		/* The first that does not fit ends it: a later one must not overtake. */
+		if (packet->fragments > room.left)
+			break;
+		deliver_packet(batch, ring, packet, &room);
+		if (number == number_u)
+			u++;
+		else
+			f++;
+	}
+	lease_finish(ring, &room, count - u + floods - f);
+}

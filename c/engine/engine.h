@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The engine: netmap and VALE in user space. One engine is what one loaded netmap module is to its kernel.
+ *
+ * Control (opening, closing, requests) is serialised by one lock. The packets' path (descriptor_txsync,
+ * descriptor_rxsync) takes it never.
+ */
+#ifndef VALET_ENGINE_H
+#define VALET_ENGINE_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "../uapi/netmap.h"
+#include "bridge.h"
+#include "host.h"
+#include "port.h"
+#include "region.h"
+
+#define ENGINE_NAME_BYTES 32
+
+struct engine {
+	char name[ENGINE_NAME_BYTES];
+	const struct engine_host *host;
+	pthread_mutex_t control;
+	uint32_t descriptors; /* open */
+	struct region *regions; /* newest first */
+	struct port *interfaces; /* persistent ports */
+	struct port *pipes; /* masters */
+	uint32_t bridge_limit; /* bridges ever used are below it */
+	struct bridge bridges[BRIDGES_MAX];
+};
+
+/* An open("/dev/netmap"). The rings bound to it are first[d] to last[d] - 1. */
+struct descriptor {
+	struct engine *engine;
+	struct port *port; /* NULL before REGISTER; set once */
+	uint64_t if_offset; /* of its netmap_if in the region */
+	uint32_t first[2], last[2];
+	uint64_t flags; /* NR_* */
+	uint32_t *extra; /* buffers handed out with it */
+	uint32_t extras;
+};
+
+/* NULL: no memory. */
+struct engine *engine_create(const char *name, const struct engine_host *host);
+/* Nothing open and nothing persistent on it any more; caller keeps others from opening. */
+int engine_idle(struct engine *engine);
+void engine_destroy(struct engine *engine);
+
+void descriptor_open(struct engine *engine, struct descriptor *descriptor);
+void descriptor_close(struct descriptor *descriptor);
+/* NIOCCTRL. */
+int descriptor_control(struct descriptor *descriptor, struct nmreq_header *header);
+/* All bound rings of the direction. -ENXIO before REGISTER; else as ring_txsync(). */
+int descriptor_sync(struct descriptor *descriptor, enum direction direction);
+/* Whether a transmit ring has something to sync. */
+int descriptor_pending(struct descriptor *descriptor);
+/* Whether poll() would call a bound ring of the direction ready, as things stand in its ring. */
+int descriptor_ready(struct descriptor *descriptor, enum direction direction);
+
+/* For the rest of the engine, under the control lock. */
+
+int engine_region_create(struct engine *engine, const struct port_shape *shape, struct region **out);
+void engine_region_put(struct engine *engine, struct region *region);
+struct region *engine_region_find(struct engine *engine, uint16_t mem_id);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Ports by name, and the making and going of those that exist only while they are open. */
+#include <string.h>
+
+#include "control.h"
+
+struct port *bridge_port_find(struct bridge *bridge, const char *name)
+{
+	for (uint32_t i = 0; bridge && bridge->view && i < bridge->view->count; i++) {
+		struct port *port = bridge->view->ports[i];
+		const char *colon = strchr(port->name, ':');
+
+		if (port->bridge == bridge && !strcmp(colon ? colon + 1 : port->name, name))
+			return port;
+	}
+	return NULL;
+}
+
+struct port *interface_find(struct engine *engine, const char *name)
+{
+	for (struct port *port = engine->interfaces; port; port = port->next)
+		if (!strcmp(port->name, name))
+			return port;
+	return NULL;
+}
+
+/* Unlinks a port from the list that it is certainly in. */
+static void list_remove(struct port **list, struct port *port)
+{
+	while (*list != port)
+		list = &(*list)->next;
+	*list = port->next;
+}
+
+void port_drop_unused(struct port *port)
+{
+	struct port *parent = port->parent;
+
+	if (port->opens || port->pipes)
+		return;
+	if (port->kind == VALET_PORT_PIPE) {
+		struct port *other = port->other_end;
+
+		if (other->opens)
+			return;
+		list_remove(&port->engine->pipes, strchr(port->name, '{') ? port : other);
+		parent->pipes--;
+		port_put(other);
+		port_put(port);
+		port_drop_unused(parent);
+		port_put(parent);
+	} else if (port->kind == VALET_PORT_EPHEMERAL) {
+		bridge_remove(port);
+		port_put(port);
+	} else if (port->auto_delete) {
+		list_remove(&port->engine->interfaces, port);
+		port_put(port);
+	}
+}
+
+static int make_ephemeral(struct engine *engine, const struct port_path *path,
+			  struct port_shape *shape, struct region *region, struct port **out)
+{
+	struct bridge *bridge;
+	int rc;
+
+	/* An interface of that name is not yet on the bridge: that takes an attach, not an open. */
+	if (interface_find(engine, path->port))
+		return -EINVAL;
+	port_shape_bound(shape, PORT_RINGS_MAX, PORT_SLOTS_DEFAULT, PORT_SLOTS_DEFAULT);
+	rc = bridge_find_or_make(engine, path->bridge, &bridge);
+	if (rc < 0)
+		return rc;
+	rc = port_create(engine, path->base, VALET_PORT_EPHEMERAL, shape, region, out);
+	if (rc < 0)
+		return rc;
+	rc = bridge_add(bridge, *out);
+	if (rc < 0)
+		port_put(*out);
+	return rc;
+}
+
+static int find_base(struct engine *engine, const struct port_path *path, struct port_shape *shape,
+		     struct region *region, struct port **out)
+{
+	if (!path->bridge[0]) {
+		*out = interface_find(engine, path->port);
+		return *out ? 0 : -ENXIO;
+	}
+	*out = bridge_port_find(bridge_find(engine, path->bridge), path->port);
+	if (*out)
+		return 0;
+	return shape ? make_ephemeral(engine, path, shape, region, out) : -ENXIO;
+}
+
+int interface_create(struct engine *engine, const char *name, struct port_shape *shape,
+		     struct region *region, struct port **out)
+{
+	int rc;
+
+	port_shape_bound(shape, PORT_RINGS_MAX, PORT_SLOTS_DEFAULT, PORT_SLOTS_DEFAULT);
+	rc = port_create(engine, name, VALET_PORT_PERSISTENT, shape, region, out);
+	if (rc < 0)
+		return rc;
+	(*out)->next = engine->interfaces;
+	engine->interfaces = *out;
+	return 0;
+}
+
+static struct port *pipe_find(struct port *parent, const char *id)
+{
+	for (struct port *pipe = parent->engine->pipes; pipe; pipe = pipe->next)
+		if (pipe->parent == parent && !strcmp(pipe->pipe_id, id))
+			return pipe;
+	return NULL;
+}
+
+static int find_pipe(struct engine *engine, const struct port_path *path, struct port_shape *shape,
+		     struct region *region, struct port **out)
+{
+	struct port_shape parent_shape = shape ? *shape : (struct port_shape){ 0 };
+	struct port *parent, *master;
+	int rc = find_base(engine, path, shape ? &parent_shape : NULL, region, &parent);
+
+	if (rc == -ENXIO && shape && path->port[0] && strlen(path->port) < NM_BDG_IFNAMSIZ) {
+		rc = interface_create(engine, path->port, &parent_shape, region, &parent);
+		if (rc == 0)
+			parent->auto_delete = 1;
+	}
+	if (rc < 0)
+		return rc;
+	master = pipe_find(parent, path->pipe_id);
+	if (!master) {
+		rc = -ENODEV;
+		if (shape && parent->pipes < PIPES_MAX) {
+			port_shape_bound(shape, PIPE_RINGS_MAX, parent->slots[TX], parent->slots[RX]);
+			rc = pipe_create(parent, path->pipe_id, shape, &master);
+		} else if (shape) {
+			rc = -ENOMEM;
+		}
+		if (rc < 0) {
+			port_drop_unused(parent);
+			return rc;
+		}
+		master->next = engine->pipes;
+		engine->pipes = master;
+	}
+	*out = path->pipe == '{' ? master : master->other_end;
+	return 0;
+}
+
+int port_find(struct engine *engine, const char *name, struct port_shape *shape, uint16_t mem_id,
+	      struct port **out)
+{
+	struct region *region = mem_id ? engine_region_find(engine, mem_id) : NULL;
+	struct port_path path;
+	int rc = port_path_parse(name, &path);
+
+	if (rc < 0)
+		return rc;
+	if (mem_id && !region)
+		return -EINVAL;
+	if (path.pipe)
+		return find_pipe(engine, &path, shape, region, out);
+	return find_base(engine, &path, shape, region, out);
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The packets' way over a bridge: gather descriptors of what a ring sends, ask the lookup, sort by receive
+ * ring, deliver. Everything here runs on the sender's thread, batch by batch.
+ */
+#include "batch.h"
+#include "bridge.h"
+#include "deliver.h"
+#include "engine.h"
+
+int bridge_forwarding_here(void)
+{
+	struct batch *batch = batch_mine();
+
+	return batch && batch->in_use;
+}
+
+/* Names the view that this forward works with, so that control leaves it alone. NULL: not attached. */
+static struct bridge_view *view_enter(struct ring *ring)
+{
+	struct port *port = ring->port;
+	struct bridge *bridge;
+	struct bridge_view *view;
+
+	do {
+		bridge = load_ordered(&port->bridge);
+		view = bridge ? load_ordered(&bridge->view) : NULL;
+		/* Control replaces the view, then looks at `using`; we set it, then look at the view. */
+		store_ordered(&ring->using, view);
+		if (!view)
+			return NULL;
+	} while (load_ordered(&bridge->view) != view || load_ordered(&port->bridge) != bridge);
+	return view;
+}
+
+static void view_leave(struct ring *ring)
+{
+	store_release(&ring->using, NULL);
+}
+
+/* ---- gathering ---- */
+
+/* Why a slot cannot be sent, or VALET_DROP_CAUSES when it can. */
+static enum valet_drop slot_fault(const struct ring *ring, struct slot_view slot)
+{
+	if (slot.flags & NS_INDIRECT)
+		return VALET_DROP_UNSUPPORTED;
+	if (!buffer_valid(ring, slot.buffer))
+		return VALET_DROP_BAD_BUFFER;
+	if (slot.length > ring->buffer_bytes)
+		return VALET_DROP_TOO_LONG;
+	return VALET_DROP_CAUSES;
+}
+
+/*
+ * A packet that is not one good slot. It ends at the first slot without NS_MOREFRAG or at `head`.
+ * Returns the slot after it; the packet is added to the batch, or dropped and counted.
+ */
+static uint32_t gather_fragments(struct ring *ring, struct batch *batch, uint32_t at, uint32_t head)
+{
+	struct valet_packet *packet = &batch->packet[batch->packets];
+	uint32_t first = batch->fragments, fragments = 0, bytes = 0;
+	enum valet_drop fault = VALET_DROP_CAUSES;
+	struct slot_view slot;
+
+	do {
+		slot = slot_read(&ring->shared->slot[at]);
+		at = ring_next(ring, at);
+		if (++fragments > NETMAP_MAX_FRAGS)
+			fault = VALET_DROP_FRAGMENTS;
+		else if (fault == VALET_DROP_CAUSES)
+			fault = slot_fault(ring, slot);
+		if (fault != VALET_DROP_CAUSES)
+			continue;
+		bytes += slot.length;
+		if (fragments == 1) {
+			packet->data = buffer_at(ring, slot.buffer);
+			packet->first_length = slot.length;
+		} else {
+			batch->fragment[batch->fragments++] = (struct fragment){
+				.data = buffer_at(ring, slot.buffer), .length = slot.length
+			};
+		}
+	} while (slot.flags & NS_MOREFRAG && at != head);
+
+	count_add(&ring->packets, 1);
+	count_add(&ring->bytes, bytes);
+	if (fault == VALET_DROP_CAUSES && bytes == 0)
+		fault = VALET_DROP_TOO_SHORT;
+	if (fault != VALET_DROP_CAUSES) {
+		batch->fragments = first;
+		ring_drop(ring, fault, 1);
+		return at;
+	}
+	packet->length = bytes;
+	packet->fragments = (uint16_t)fragments;
+	packet->more = first;
+	packet->destination = VALET_DROP;
+	packet->ring = ring->index;
+	batch->packets++;
+	return at;
+}
+
+/* Fills the batch from slot `at` on; returns the first slot not taken. */
+static uint32_t gather(struct ring *ring, struct batch *batch, uint32_t at, uint32_t head)
+{
+	const struct netmap_slot *slots = ring->shared->slot;
+	uint32_t n = 0;
+	uint64_t bytes = 0;
+
+	batch->packets = batch->fragments = 0;
+	while (at != head && batch->packets < VALET_BATCH_PACKETS &&
+	       batch->fragments < BATCH_FRAGMENTS - NETMAP_MAX_FRAGS) {
+		struct slot_view slot = slot_read(&slots[at]);
+		struct valet_packet *packet = &batch->packet[batch->packets];
+
+		if (__builtin_expect((slot.flags & (NS_MOREFRAG | NS_INDIRECT)) ||
+					     !buffer_valid(ring, slot.buffer) ||
+					     slot.length - 1u >= ring->buffer_bytes,
+				     0)) {
+			at = gather_fragments(ring, batch, at, head);
+			continue;
+		}
+		packet->data = buffer_at(ring, slot.buffer);
+		__builtin_prefetch(packet->data);
+		packet->length = slot.length;
+		packet->first_length = slot.length;
+		packet->fragments = 1;
+		packet->destination = VALET_DROP;
+		packet->ring = ring->index;
+		bytes += slot.length;
+		n++;
+		batch->packets++;
+		at = ring_next(ring, at);
+	}
+	count_add(&ring->packets, n);
+	count_add(&ring->bytes, bytes);
+	return at;
+}
+
+/* ---- the lookup ---- */
+
+static int look_up(const struct bridge_view *view, struct ring *ring, struct batch *batch)
+{
+	const struct lookup *lookup = &view->lookup;
+	struct valet_batch packets = {
+		.packets = batch->packet,
+		.count = batch->packets,
+		.source = ring->port->index,
+	};
+	int rc;
+
+	if (lookup->kind == VALET_LOOKUP_SCRIPT)
+		rc = lookup->script(batch->id, ring->port->region->id, packets.count, packets.source);
+	else
+		rc = lookup->function(&packets, lookup->context);
+	if (rc >= 0)
+		return 0;
+	ring_drop(ring, VALET_DROP_FAILED, batch->packets);
+	return -ECANCELED;
+}
+
+/* ---- sorting by receive ring ---- */
+
+/* Where the ring's outlet is noted, or would be. */
+static uint16_t *outlet_slot(struct batch *batch, const struct ring *ring)
+{
+	uint32_t at = (uint32_t)((uintptr_t)ring / sizeof(*ring) * 0x9e3779b1u >> 16);
+
+	for (;; at++) {
+		uint16_t *slot = &batch->outlet_slot[at & (BATCH_OUTLETS - 1)];
+
+		if (!*slot || batch->outlet[*slot - 1].ring == ring)
+			return slot;
+	}
+}
+
+static uint16_t outlet_for(struct batch *batch, struct ring *ring)
+{
+	uint16_t *slot = outlet_slot(batch, ring);
+
+	if (!*slot) {
+		batch->outlet[batch->outlets] = (struct outlet){ .ring = ring };
+		*slot = (uint16_t)++batch->outlets;
+	}
+	return *slot - 1;
+}
+
+/* Where a packet goes that is for one port: an outlet, or OUTLET_NONE when it cannot. */
+static uint16_t resolve(const struct bridge_view *view, struct ring *from, struct batch *batch,
+			const struct valet_packet *packet)
+{
+	uint32_t destination = packet->destination;
+	struct port *port;
+	struct ring *rings;
+
+	if (destination == VALET_DROP)
+		ring_drop(from, VALET_DROP_LOOKUP, 1);
+	else if (destination == TABLE_TOO_SHORT)
+		ring_drop(from, VALET_DROP_TOO_SHORT, 1);
+	else if (destination == VALET_GARBAGE)
+		ring_drop(from, VALET_DROP_GARBAGE, 1);
+	else if (destination >= view->limit || !view->port[destination])
+		ring_drop(from, VALET_DROP_NO_PORT, 1);
+	else if (view->port[destination] == from->port)
+		ring_drop(from, VALET_DROP_SAME_PORT, 1);
+	else
+		goto found;
+	return OUTLET_NONE;
+
+found:
+	port = view->port[destination];
+	rings = load_acquire(&port->rings[RX]);
+	if (!rings) {
+		__atomic_fetch_add(&port->unopened_drops, 1, __ATOMIC_RELAXED);
+		return OUTLET_NONE;
+	}
+	return outlet_for(batch, &rings[packet->ring % port->count[RX]]);
+}
+
+/*
+ * Decides about every packet. Neighbours mostly go the same way, so the answer for the packet before is
+ * tried first. Returns 1 when all packets go to outlet 0, in which case `order` is not needed.
+ */
+static int classify(const struct bridge_view *view, struct ring *from, struct batch *batch)
+{
+	uint32_t last_destination = VALET_DROP, last_ring = 0;
+	uint16_t last = OUTLET_NONE;
+
+	batch->outlets = batch->floods = 0;
+	for (uint32_t i = 0; i < batch->packets; i++) {
+		const struct valet_packet *packet = &batch->packet[i];
+
+		if (packet->destination == VALET_BROADCAST) {
+			batch->outlet_of[i] = OUTLET_FLOOD;
+			batch->flood[batch->floods++] = (uint16_t)i;
+			continue;
+		}
+		if (packet->destination != last_destination || packet->ring != last_ring ||
+		    last == OUTLET_NONE) {
+			last = resolve(view, from, batch, packet);
+			last_destination = packet->destination;
+			last_ring = packet->ring;
+		}
+		batch->outlet_of[i] = last;
+		if (last != OUTLET_NONE)
+			batch->outlet[last].count++;
+	}
+	return batch->outlets == 1 && batch->outlet[0].count == batch->packets;
+}
+
+/* Packet numbers grouped by outlet, in their order within each. */
+static void sort(struct batch *batch)
+{
+	uint32_t start = 0;
+
+	for (uint32_t i = 0; i < batch->outlets; i++) {
+		batch->outlet[i].start = start;
+		start += batch->outlet[i].count;
+		batch->outlet[i].count = 0;
+	}
+	for (uint32_t i = 0; i < batch->packets; i++) {
+		uint16_t to = batch->outlet_of[i];
+
+		if (to < OUTLET_FLOOD) {
+			struct outlet *outlet = &batch->outlet[to];
+
+			batch->order[outlet->start + outlet->count++] = (uint16_t)i;
+		}
+	}
+}
+
+/* Backwards, so that those behind a removed one are still found. */
+static void forget_outlets(struct batch *batch)
+{
+	while (batch->outlets) {
+		uint16_t *slot = outlet_slot(batch, batch->outlet[batch->outlets - 1].ring);
+
+		*slot = 0;
+		batch->outlets--;
+	}
+}
+
+/* ---- delivery ---- */
+
+/* A broadcast reaches ring 0 of every other port, in one order with what is for that ring alone. */
+static void flood(const struct bridge_view *view, struct ring *from, struct batch *batch)
+{
+	static const struct outlet nothing;
+
+	if (view->count == 1)
+		ring_drop(from, VALET_DROP_ALONE, batch->floods);
+	for (uint32_t i = 0; i < view->count; i++) {
+		struct port *port = view->ports[i];
+		struct ring *ring = load_acquire(&port->rings[RX]);
+		const struct outlet *outlet = &nothing;
+
+		if (port == from->port)
+			continue;
+		if (!ring) {
+			__atomic_fetch_add(&port->unopened_drops, batch->floods, __ATOMIC_RELAXED);
+			continue;
+		}
+		if (*outlet_slot(batch, ring))
+			outlet = &batch->outlet[*outlet_slot(batch, ring) - 1];
+		deliver(batch, ring, batch->order + outlet->start, outlet->count, batch->flood,
+			batch->floods);
+	}
+}
+
+static int is_flooded(const struct batch *batch, const struct ring *ring)
+{
+	return batch->floods && ring->index == 0;
+}
+
+static void deliver_batch(const struct bridge_view *view, struct ring *from, struct batch *batch)
+{
+	if (classify(view, from, batch)) {
+		deliver(batch, batch->outlet[0].ring, NULL, batch->packets, NULL, 0);
+	} else {
+		sort(batch);
+		for (uint32_t i = 0; i < batch->outlets; i++) {
+			const struct outlet *outlet = &batch->outlet[i];
+
+			if (!is_flooded(batch, outlet->ring))
+				deliver(batch, outlet->ring, batch->order + outlet->start,
+					outlet->count, NULL, 0);
+		}
+		if (batch->floods)
+			flood(view, from, batch);
+	}
+	forget_outlets(batch);
+}
+
+int bridge_forward(struct ring *ring, uint32_t head)
+{
+	struct bridge_view *view = view_enter(ring);
+	struct batch *batch = batch_mine();
+	uint32_t at = ring->hwcur;
+	int rc = 0;
+
+	if (!batch)
+		view = NULL;
+	if (view)
+		batch->in_use = 1;
+	while (at != head) {
+		if (!view) {
+			/* Sent to nobody, as the kernel does with a port that is on no bridge. */
+			uint32_t slots = ring_distance(ring, at, head);
+
+			count_add(&ring->packets, slots);
+			ring_drop(ring, VALET_DROP_NOT_ATTACHED, slots);
+			break;
+		}
+		at = gather(ring, batch, at, head);
+		if (batch->packets == 0)
+			continue;
+		if (look_up(view, ring, batch) < 0)
+			rc = -ECANCELED;
+		else
+			deliver_batch(view, ring, batch);
+	}
+	if (view)
+		batch->in_use = 0;
+	view_leave(ring);
+	return rc;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the engine needs from whoever hosts it: memory and a way to wake sleepers. */
+#ifndef VALET_HOST_H
+#define VALET_HOST_H
+
+#include <stdint.h>
+
+struct waiter;
+struct region;
+
+struct engine_host {
+	/*
+	 * Zeroed memory for a region, its pages taken from the system when touched. The buffers start at
+	 * `buffers_offset`. Sets base and id. 0 or -ENOMEM.
+	 */
+	int (*region_map)(struct region *region, uint64_t buffers_offset);
+	/* The region's contents may go. Its addresses must stay readable: stale views must not crash. */
+	void (*region_unmap)(struct region *region);
+	/* Wakes a sleeper. Called with the waiter's ring locked, by the thread that sent. */
+	void (*wake)(struct waiter *waiter);
+};
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Pipes: what one end sends, the other receives, without a copy. The slots of a transmit ring and of the
+ * receive ring at the other end name the same buffers; a sync copies slots, not frames. A sent slot comes back
+ * to the sender only when the receiver has given it back, so a pipe loses nothing: a full one is full.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+
+int pipe_create(struct port *parent, const char *id, const struct port_shape *shape,
+		struct port **master)
+{
+	struct port_shape other = {
+		.count = { shape->count[TX], shape->count[RX] },
+		.slots = { shape->slots[TX], shape->slots[RX] },
+	};
+	char name[2 * NETMAP_REQ_IFNAMSIZ];
+	struct port *end[2];
+	int rc;
+
+	snprintf(name, sizeof(name), "%s{%s", parent->name, id);
+	rc = port_create(parent->engine, name, VALET_PORT_PIPE, shape, parent->region, &end[0]);
+	if (rc < 0)
+		return rc;
+	snprintf(name, sizeof(name), "%s}%s", parent->name, id);
+	rc = port_create(parent->engine, name, VALET_PORT_PIPE, &other, parent->region, &end[1]);
+	if (rc < 0) {
+		port_put(end[0]);
+		return rc;
+	}
+	for (int i = 0; i < 2; i++) {
+		end[i]->parent = parent;
+		end[i]->other_end = end[1 - i];
+		snprintf(end[i]->pipe_id, sizeof(end[i]->pipe_id), "%s", id);
+	}
+	port_get(parent);
+	parent->pipes++;
+	*master = end[0];
+	return 0;
+}
+
+/* The receive rings of `to` with the buffers of the transmit rings of `from`. */
+static void share_buffers(struct port *from, struct port *to)
+{
+	for (uint32_t i = 0; i < to->count[RX]; i++) {
+		struct ring *rx = &to->rings[RX][i], *tx = &from->rings[TX][i];
+
+		rx->first_buffer = tx->first_buffer;
+		rx->peer = tx;
+		tx->peer = rx;
+		ring_reset(tx);
+		ring_reset(rx);
+	}
+}
+
+int pipe_rings_make(struct port *port)
+{
+	int rc;
+
+	if (port->rings[RX])
+		return 0;
+	rc = port_rings_make(port);
+	if (rc == 0)
+		rc = port_rings_make(port->other_end);
+	if (rc < 0)
+		return rc; /* nobody has the pipe open: it goes, and what was made with it */
+	share_buffers(port, port->other_end);
+	share_buffers(port->other_end, port);
+	return 0;
+}
+
+/* A slot that the receiver could not read from safely goes over as an empty one, and is counted. */
+static void pass_slot(struct ring *from, struct ring *to, uint32_t at)
+{
+	struct netmap_slot *slot = &from->shared->slot[at];
+	struct slot_view view = slot_read(slot);
+	uint64_t ptr = read_once(&slot->ptr);
+
+	if (__builtin_expect(!buffer_valid(from, view.buffer) || view.length > from->buffer_bytes, 0)) {
+		ring_drop(from,
+			  buffer_valid(from, view.buffer) ? VALET_DROP_TOO_LONG :
+							    VALET_DROP_BAD_BUFFER,
+			  1);
+		view.buffer = from->first_buffer + at;
+		view.length = 0;
+	}
+	slot_put(&to->shared->slot[at], view, ptr);
+	if (view.flags & NS_BUF_CHANGED)
+		slot_write(slot, view.length, view.flags & ~NS_BUF_CHANGED);
+}
+
+int pipe_txsync(struct ring *ring)
+{
+	struct ring *peer = ring->peer;
+	uint32_t tail = load_acquire(&ring->hwtail); /* pairs with pipe_rxsync(): slots are back */
+	int64_t head = ring_check(ring, tail);
+	uint32_t at = ring->hwcur, end = at;
+	uint64_t packets = 0, bytes = 0;
+	int complete = 0;
+
+	if (head < 0)
+		return 1;
+	for (; at != head; at = ring_next(ring, at)) {
+		struct slot_view view;
+
+		pass_slot(ring, peer, at);
+		view = slot_read(&peer->shared->slot[at]);
+		bytes += view.length;
+		if (!(view.flags & NS_MOREFRAG)) {
+			packets++;
+			complete = 1;
+			end = ring_next(ring, at);
+		}
+	}
+	if (at != ring->hwcur) {
+		ring->hwcur = at;
+		count_add(&ring->packets, packets);
+		count_add(&ring->bytes, bytes);
+		count_add(&peer->packets, packets);
+		count_add(&peer->bytes, bytes);
+	}
+	ring_show_tail(ring, tail);
+	/* Only whole packets are shown. Pairs with the receiver's acquire: their slots are there. */
+	if (complete) {
+		store_ordered(&peer->hwtail, end);
+		ring_notify(peer);
+	}
+	return 0;
+}
+
+int pipe_rxsync(struct ring *ring)
+{
+	struct ring *peer = ring->peer;
+	uint32_t tail = load_acquire(&ring->hwtail); /* pairs with pipe_txsync() */
+	int64_t head = ring_check(ring, tail);
+	uint32_t at = ring->hwcur;
+
+	if (head < 0)
+		return 1;
+	if (at != head) {
+		/* The buffer that is now in the slot goes back, which need not be the one that came. */
+		for (; at != head; at = ring_next(ring, at))
+			pass_slot(ring, peer, at);
+		ring->hwcur = at;
+		/* Pairs with the sender's acquire: the slots are its own again. */
+		store_ordered(&peer->hwtail, ring_previous(ring, at));
+		ring_notify(peer);
+	}
+	ring_show_tail(ring, tail);
+	return 0;
+}

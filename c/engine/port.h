@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A port: its rings, its region, and where it is attached. Everything here is changed under the engine's
+ * control lock only; what the packets' path reads of it without the lock is marked.
+ */
+#ifndef VALET_PORT_H
+#define VALET_PORT_H
+
+#include <stdint.h>
+
+#include "../uapi/netmap.h"
+#include "../uapi/valet_requests.h"
+#include "region.h"
+#include "ring.h"
+
+struct engine;
+struct bridge;
+
+struct port {
+	struct engine *engine;
+	char name[NETMAP_REQ_IFNAMSIZ]; /* "vale0:a", "vi0", "vale0:a{1" */
+	enum valet_port_kind kind;
+	uint32_t references; /* descriptors, views, the interface list, pipe ends, being attached */
+	uint32_t opens; /* descriptors bound to it */
+	uint32_t views; /* of a bridge, that it is in */
+	struct region *region;
+	uint32_t count[2], slots[2]; /* rings and slots per ring, by direction */
+	struct ring *rings[2]; /* NULL until first opened; the packets' path */
+	uint64_t ring_offset; /* of the ring objects in the region */
+
+	struct bridge *bridge; /* the packets' path, with acquire; NULL when not attached */
+	uint32_t index; /* on it; the packets' path */
+	uint64_t unopened_drops; /* packets for it before it had rings; the packets' path */
+	uint32_t header_bytes; /* virtio-net header in front of each frame */
+	int auto_delete; /* persistent, but made for a pipe: goes with its last pipe */
+
+	struct port *parent, *other_end; /* of a pipe */
+	char pipe_id[NETMAP_REQ_IFNAMSIZ]; /* of a pipe */
+	uint32_t pipes; /* that have it as their parent */
+	struct port *next; /* in the engine's list of its kind */
+};
+
+/* What a new port shall look like; 0 is the default, too much is cut to netmap's limits, both written back. */
+struct port_shape {
+	uint32_t count[2], slots[2];
+	uint32_t extra_buffers;
+};
+
+#define PORT_RINGS_MAX 16
+#define PORT_SLOTS_MAX 4096
+#define PORT_SLOTS_DEFAULT 1024
+#define PIPE_RINGS_MAX 256
+#define PIPES_MAX 64
+
+void port_shape_bound(struct port_shape *shape, uint32_t rings_max, uint32_t tx_slots_default,
+		      uint32_t rx_slots_default);
+
+/* Both with one reference, held by the caller. -ENOMEM. `region` NULL: a new one. */
+int port_create(struct engine *engine, const char *name, enum valet_port_kind kind,
+		const struct port_shape *shape, struct region *region, struct port **out);
+void port_get(struct port *port);
+void port_put(struct port *port);
+
+/* Makes the rings if they are not there yet. -ENOMEM when the region is exhausted. */
+int port_rings_make(struct port *port);
+
+/* Fills in counters and shape. */
+void port_report(struct port *port, struct valet_req_port *out);
+
+/* pipe.c: both ends at once. Each has one reference, held by the pair; the parent has one more. */
+int pipe_create(struct port *parent, const char *id, const struct port_shape *shape,
+		struct port **master);
+/* Makes the rings of both ends; a receive ring shares the buffers of the other end's transmit ring. */
+int pipe_rings_make(struct port *port);
+int pipe_txsync(struct ring *ring);
+int pipe_rxsync(struct ring *ring);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A region: the memory that a port's owner maps, three pools of equal objects in netmap's order:
+ * netmap_if | netmap_ring | buffers. Reference: facts of netmap(4), "memory allocator".
+ */
+#ifndef VALET_REGION_H
+#define VALET_REGION_H
+
+#include <stdint.h>
+
+#include "host.h"
+
+enum region_pool { POOL_IF, POOL_RING, POOL_BUFFER, POOLS };
+
+/* What a region is asked to hold. */
+struct region_request {
+	uint32_t tx_rings, rx_rings; /* of the port, host rings not counted */
+	uint32_t tx_slots, rx_slots; /* of each ring */
+	uint32_t extra_buffers;
+};
+
+struct pool {
+	uint64_t offset; /* from the region's start, bytes */
+	uint32_t objects; /* how many */
+	uint32_t object_bytes; /* each */
+	uint32_t used;
+	uint32_t hint; /* no object below is free */
+	uint64_t *taken; /* one bit an object; the pages of the bitmap are touched as it fills */
+};
+
+struct region {
+	const struct engine_host *host;
+	uint8_t *base;
+	uint64_t bytes;
+	struct pool pool[POOLS];
+	uint32_t id; /* unique in the process for ever */
+	uint16_t mem_id; /* netmap's number, unique in the engine */
+	uint32_t references; /* under the engine's control lock */
+	struct region *next;
+};
+
+/* The first two buffers are never given to a slot. */
+#define RESERVED_BUFFERS 2
+
+/* Sizes of the pools for a request, and of the whole: bytes, or -EINVAL when netmap's limits do not allow it. */
+int64_t region_layout(const struct region_request *want, struct pool pool[POOLS]);
+
+/* -ENOMEM, or what region_layout() says. References start at 1. */
+int region_create(const struct engine_host *host, const struct region_request *want, uint16_t mem_id,
+		  struct region **out);
+void region_destroy(struct region *region);
+
+/* The offset of `count` objects in a row, or -ENOMEM with nothing taken. */
+int64_t region_take(struct region *region, enum region_pool pool, uint32_t count);
+void region_give(struct region *region, enum region_pool pool, uint64_t offset, uint32_t count);
+
+/* Bytes of a ring with so many slots; of a netmap_if with so many rings in all. */
+uint32_t ring_bytes(uint32_t slots);
+uint32_t if_bytes(uint32_t rings);
+
+#endif

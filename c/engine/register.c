@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* REGISTER: binds a descriptor to rings of a port. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "control.h"
+
+/* Which rings the mode and flags ask for. -EINVAL: a mode that VALE ports and pipes do not have. */
+static int choose_rings(struct descriptor *descriptor, const struct port *port,
+			const struct nmreq_register *reg)
+{
+	uint32_t ring = reg->nr_ringid;
+
+	for (int d = RX; d <= TX; d++) {
+		uint32_t count = port->count[d];
+
+		if (reg->nr_mode == NR_REG_ALL_NIC) {
+			descriptor->first[d] = 0;
+			descriptor->last[d] = count;
+		} else if (reg->nr_mode == NR_REG_ONE_NIC) {
+			if (ring >= port->count[RX] && ring >= port->count[TX])
+				return -EINVAL;
+			/* A direction with fewer rings gives its first, as in the kernel. */
+			descriptor->first[d] = ring < count ? ring : 0;
+			descriptor->last[d] = descriptor->first[d] + 1;
+		} else {
+			return -EINVAL;
+		}
+	}
+	if (reg->nr_flags & NR_RX_RINGS_ONLY)
+		descriptor->last[TX] = descriptor->first[TX];
+	if (reg->nr_flags & NR_TX_RINGS_ONLY)
+		descriptor->last[RX] = descriptor->first[RX];
+	return 0;
+}
+
+static int sharing_allowed(const struct descriptor *descriptor, const struct port *port, int exclusive)
+{
+	for (int d = RX; d <= TX; d++) {
+		for (uint32_t i = descriptor->first[d]; i < descriptor->last[d]; i++) {
+			const struct ring *ring = &port->rings[d][i];
+
+			if (ring->opens && (exclusive || ring->exclusive))
+				return 0;
+		}
+	}
+	return 1;
+}
+
+/* The descriptor's own netmap_if over the port's rings. */
+static int make_if(struct descriptor *descriptor, struct port *port)
+{
+	struct region *region = port->region;
+	uint32_t tx = port->count[TX], rx = port->count[RX];
+	struct netmap_if *nifp;
+	int64_t offset;
+
+	/* netmap lists a host ring in each direction; VALE ports and pipes have none behind it. */
+	if (if_bytes(tx + rx + 2) > region->pool[POOL_IF].object_bytes)
+		return -ENOMEM;
+	offset = region_take(region, POOL_IF, 1);
+	if (offset < 0)
+		return (int)offset;
+	descriptor->if_offset = (uint64_t)offset;
+	nifp = (struct netmap_if *)(region->base + offset);
+	memset(nifp, 0, region->pool[POOL_IF].object_bytes);
+	memcpy(nifp->ni_name, port->name, sizeof(nifp->ni_name) - 1);
+	nifp->ni_flags = NI_PRIV_MEM;
+	nifp->ni_tx_rings = tx;
+	nifp->ni_rx_rings = rx;
+	nifp->ni_host_tx_rings = nifp->ni_host_rx_rings = 1;
+	for (int d = RX; d <= TX; d++) {
+		int64_t *at = &nifp->ring_ofs[d == TX ? 0 : tx + 1];
+
+		for (uint32_t i = descriptor->first[d]; i < descriptor->last[d]; i++)
+			at[i] = (uint8_t *)port->rings[d][i].shared - (uint8_t *)nifp;
+	}
+	return 0;
+}
+
+static uint32_t *extra_link(struct port *port, uint32_t buffer)
+{
+	return (uint32_t *)buffer_at(&port->rings[RX][0], buffer);
+}
+
+/* As many of the wanted buffers as there are, listed through their first words, the last one first. */
+static void take_extra(struct descriptor *descriptor, struct port *port, uint32_t wanted)
+{
+	struct netmap_if *nifp = (struct netmap_if *)(port->region->base + descriptor->if_offset);
+	struct pool *pool = &port->region->pool[POOL_BUFFER];
+	uint32_t head = 0;
+
+	if (wanted > pool->objects)
+		wanted = pool->objects;
+	descriptor->extra = wanted ? calloc(wanted, sizeof(uint32_t)) : NULL;
+	while (descriptor->extra && descriptor->extras < wanted) {
+		int64_t offset = region_take(port->region, POOL_BUFFER, 1);
+		uint32_t buffer;
+
+		if (offset < 0)
+			break;
+		buffer = (uint32_t)(((uint64_t)offset - pool->offset) / pool->object_bytes);
+		*extra_link(port, buffer) = head;
+		descriptor->extra[descriptor->extras++] = head = buffer;
+	}
+	nifp->ni_bufs_head = head;
+}
+
+static void give_extra(struct descriptor *descriptor, struct port *port)
+{
+	struct pool *pool = &port->region->pool[POOL_BUFFER];
+
+	/* What was handed out, whatever the list in shared memory says now. */
+	for (uint32_t i = 0; i < descriptor->extras; i++)
+		region_give(port->region, POOL_BUFFER,
+			    pool->offset + (uint64_t)descriptor->extra[i] * pool->object_bytes, 1);
+	free(descriptor->extra);
+}
+
+static void count_opens(struct descriptor *descriptor, struct port *port, int exclusive)
+{
+	for (int d = RX; d <= TX; d++) {
+		for (uint32_t i = descriptor->first[d]; i < descriptor->last[d]; i++) {
+			struct ring *ring = &port->rings[d][i];
+
+			/* Nothing that an earlier owner left is shown to a new one; a pipe keeps what it holds. */
+			if (!ring->opens && !ring->peer)
+				ring_reset(ring);
+			write_once(&ring->opens, ring->opens + 1);
+			ring->exclusive = (uint32_t)exclusive;
+		}
+	}
+	port->opens++;
+	port_get(port);
+}
+
+static int bind_rings(struct descriptor *descriptor, struct port *port, struct nmreq_register *reg)
+{
+	int exclusive = (reg->nr_flags & NR_EXCLUSIVE) != 0;
+	int rc = choose_rings(descriptor, port, reg);
+
+	if (rc < 0)
+		return rc;
+	rc = port->kind == VALET_PORT_PIPE ? pipe_rings_make(port) : port_rings_make(port);
+	if (rc < 0)
+		return rc;
+	if (!sharing_allowed(descriptor, port, exclusive))
+		return -EBUSY;
+	rc = make_if(descriptor, port);
+	if (rc < 0)
+		return rc;
+	take_extra(descriptor, port, reg->nr_extra_bufs);
+	count_opens(descriptor, port, exclusive);
+	descriptor->flags = reg->nr_flags;
+	store_release(&descriptor->port, port);
+	return 0;
+}
+
+static void reply(const struct descriptor *descriptor, struct nmreq_register *reg)
+{
+	const struct port *port = descriptor->port;
+
+	reg->nr_offset = descriptor->if_offset;
+	reg->nr_memsize = port->region->bytes;
+	reg->nr_tx_slots = port->slots[TX];
+	reg->nr_rx_slots = port->slots[RX];
+	reg->nr_tx_rings = (uint16_t)port->count[TX];
+	reg->nr_rx_rings = (uint16_t)port->count[RX];
+	reg->nr_host_tx_rings = reg->nr_host_rx_rings = 0;
+	reg->nr_mem_id = port->region->mem_id;
+	reg->nr_extra_bufs = descriptor->extras;
+}
+
+int control_register(struct descriptor *descriptor, struct nmreq_header *header)
+{
+	struct nmreq_register *reg = request_body(header);
+	struct port_shape shape = {
+		.count = { reg->nr_rx_rings, reg->nr_tx_rings },
+		.slots = { reg->nr_rx_slots, reg->nr_tx_slots },
+		.extra_buffers = reg->nr_extra_bufs,
+	};
+	struct port *port;
+	int rc;
+
+	if (descriptor->port)
+		return -EBUSY;
+	if (reg->nr_flags & (NR_MONITOR_TX | NR_MONITOR_RX | NR_ZCOPY_MON))
+		return -EOPNOTSUPP;
+	rc = port_find(descriptor->engine, header->nr_name, &shape, reg->nr_mem_id, &port);
+	if (rc < 0)
+		return rc;
+	reg->nr_extra_bufs = shape.extra_buffers;
+	rc = bind_rings(descriptor, port, reg);
+	if (rc < 0) {
+		port_drop_unused(port);
+		return rc;
+	}
+	reply(descriptor, reg);
+	return 0;
+}
+
+void control_unregister(struct descriptor *descriptor)
+{
+	struct port *port = descriptor->port;
+
+	for (int d = RX; d <= TX; d++) {
+		for (uint32_t i = descriptor->first[d]; i < descriptor->last[d]; i++) {
+			struct ring *ring = &port->rings[d][i];
+
+			write_once(&ring->opens, ring->opens - 1);
+			ring->exclusive = 0;
+		}
+	}
+	give_extra(descriptor, port);
+	region_give(port->region, POOL_IF, descriptor->if_offset, 1);
+	port->opens--;
+	store_release(&descriptor->port, NULL);
+	port_drop_unused(port);
+	port_put(port);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ring.h"
+
+#include "bridge.h"
+#include "engine.h"
+#include "port.h"
+#include "waiter.h"
+
+int64_t ring_check(struct ring *ring, uint32_t tail)
+{
+	uint32_t head = read_once(&ring->shared->head);
+	uint32_t cur = read_once(&ring->shared->cur);
+	uint32_t owned = ring_distance(ring, ring->hwcur, tail);
+
+	if (head < ring->slots && cur < ring->slots) {
+		uint32_t to_head = ring_distance(ring, ring->hwcur, head);
+		uint32_t to_cur = ring_distance(ring, ring->hwcur, cur);
+
+		if (to_head <= to_cur && to_cur <= owned)
+			return head;
+	}
+	write_once(&ring->shared->head, ring->hwcur);
+	write_once(&ring->shared->cur, ring->hwcur);
+	ring_show_tail(ring, tail);
+	count_add(&ring->resets, 1);
+	return -EINVAL;
+}
+
+void ring_notify(struct ring *ring)
+{
+	/* The sleeper raises `waiting` and then looks at what we have just stored. */
+	if (!load_ordered(&ring->waiting))
+		return;
+	spin_lock(&ring->waiting_lock);
+	for (struct waiter_link *link = ring->waiters; link; link = link->next)
+		ring->port->engine->host->wake(link->waiter);
+	spin_unlock(&ring->waiting_lock);
+}
+
+void waiter_enter(struct waiter_link *link, struct ring *ring, struct waiter *waiter)
+{
+	link->waiter = waiter;
+	link->ring = ring;
+	spin_lock(&ring->waiting_lock);
+	link->next = ring->waiters;
+	ring->waiters = link;
+	store_ordered(&ring->waiting, ring->waiting + 1);
+	spin_unlock(&ring->waiting_lock);
+}
+
+void waiter_leave(struct waiter_link *link)
+{
+	struct ring *ring = link->ring;
+
+	spin_lock(&ring->waiting_lock);
+	for (struct waiter_link **at = &ring->waiters; *at; at = &(*at)->next) {
+		if (*at == link) {
+			*at = link->next;
+			break;
+		}
+	}
+	store_ordered(&ring->waiting, ring->waiting - 1);
+	spin_unlock(&ring->waiting_lock);
+}
+
+void ring_reset(struct ring *ring)
+{
+	struct netmap_ring *shared = ring->shared;
+
+	spin_lock(&ring->busy);
+	spin_lock(&ring->lease);
+	/* A sender copies a bounded amount and calls nobody meanwhile: its lease ends soon. */
+	while (ring->lease_count) {
+		spin_unlock(&ring->lease);
+		sched_yield();
+		spin_lock(&ring->lease);
+	}
+	for (uint32_t i = 0; i < ring->slots; i++) {
+		slot_put(&shared->slot[i],
+			 (struct slot_view){ .buffer = ring->first_buffer + i,
+					     .length = (uint16_t)ring->buffer_bytes },
+			 0);
+	}
+	store_release(&ring->hwcur, 0);
+	ring->leased = 0;
+	store_ordered(&ring->hwtail, ring->direction == TX ? ring->slots - 1 : 0);
+	write_once(&shared->head, 0);
+	write_once(&shared->cur, 0);
+	write_once(&shared->flags, 0);
+	ring_show_tail(ring, ring->hwtail);
+	spin_unlock(&ring->lease);
+	spin_unlock(&ring->busy);
+}
+
+/* Takes what was sent from a port that forwards: all of it, at once, whoever can receive it or not. */
+static int vale_txsync(struct ring *ring)
+{
+	int64_t head = ring_check(ring, ring_previous(ring, ring->hwcur));
+	int rc = 0;
+
+	if (head < 0)
+		return 1;
+	if ((uint32_t)head != ring->hwcur) {
+		rc = bridge_forward(ring, (uint32_t)head);
+		ring->hwcur = (uint32_t)head;
+	}
+	ring_show_tail(ring, ring_previous(ring, ring->hwcur));
+	return rc;
+}
+
+static int vale_rxsync(struct ring *ring)
+{
+	uint32_t tail = load_acquire(&ring->hwtail); /* pairs with deliver_finish(): slots are filled */
+	int64_t head = ring_check(ring, tail);
+
+	if (head < 0)
+		return 1;
+	/* Pairs with the sender's load: it may overwrite what was read before this. */
+	store_release(&ring->hwcur, (uint32_t)head);
+	ring_show_tail(ring, tail);
+	return 0;
+}
+
+int ring_txsync(struct ring *ring)
+{
+	int rc;
+
+	if (bridge_forwarding_here())
+		return -EDEADLK;
+	spin_lock(&ring->busy);
+	rc = ring->peer ? pipe_txsync(ring) : vale_txsync(ring);
+	spin_unlock(&ring->busy);
+	return rc;
+}
+
+int ring_rxsync(struct ring *ring)
+{
+	int rc;
+
+	spin_lock(&ring->busy);
+	rc = ring->peer ? pipe_rxsync(ring) : vale_rxsync(ring);
+	spin_unlock(&ring->busy);
+	return rc;
+}

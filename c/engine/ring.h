@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The engine's half of a ring. The application's half, struct netmap_ring, is in shared memory and may hold
+ * anything at any time; what the engine relies on is here.
+ *
+ * In the order of the ring: hwcur ... head ... tail ... and round to hwcur again. The application owns
+ * head to tail - 1, the engine the rest; hwcur is the head of the last sync.
+ */
+#ifndef VALET_RING_H
+#define VALET_RING_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "../uapi/netmap.h"
+#include "../uapi/valet_requests.h"
+#include "barrier.h"
+
+struct port;
+struct bridge_view;
+struct waiter_link;
+
+enum direction { RX, TX };
+
+/* Senders that copy into one ring at the same time; a further one waits for the first to finish. */
+#define RING_LEASES 32
+
+struct lease {
+	uint32_t end; /* first slot after it */
+	uint32_t done;
+};
+
+struct ring {
+	/* Fixed once the rings are made. */
+	struct netmap_ring *shared;
+	struct port *port;
+	struct ring *peer; /* pipes: the ring at the other end */
+	uint8_t *buffers; /* buffer 0 */
+	uint32_t buffer_bytes, buffer_count;
+	uint32_t slots;
+	uint32_t index; /* among the port's rings of its direction */
+	uint32_t first_buffer; /* its own buffers are this one and the `slots` - 1 after it */
+	enum direction direction;
+
+	/* For the one who syncs. */
+	struct spinlock busy __attribute__((aligned(64)));
+	uint32_t hwcur; /* RX: read by senders, with acquire */
+	uint32_t opens; /* descriptors bound to it; written under the control lock */
+	uint32_t exclusive; /* one of them will not share; under the control lock */
+	struct bridge_view *using; /* TX: what a forward in progress looks at; see bridge.c */
+	uint64_t packets, bytes; /* TX: taken. RX: delivered, under `lease` */
+	uint64_t resets; /* times that head or cur was not legal */
+	uint64_t drops[VALET_DROP_CAUSES];
+
+	/* RX: for those who send to it. Pipes: written by the other end. */
+	struct spinlock lease __attribute__((aligned(64)));
+	uint32_t hwtail; /* first slot not filled yet */
+	uint32_t leased; /* first slot that no sender has leased */
+	uint32_t lease_first, lease_count;
+	struct lease leases[RING_LEASES];
+
+	/* Sleepers. */
+	struct spinlock waiting_lock;
+	uint32_t waiting; /* how many */
+	struct waiter_link *waiters;
+};
+
+/* Slots from `from` forward to `to`. */
+static inline uint32_t ring_distance(const struct ring *ring, uint32_t from, uint32_t to)
+{
+	return to >= from ? to - from : to + ring->slots - from;
+}
+
+static inline uint32_t ring_next(const struct ring *ring, uint32_t slot)
+{
+	return slot + 1 == ring->slots ? 0 : slot + 1;
+}
+
+static inline uint32_t ring_previous(const struct ring *ring, uint32_t slot)
+{
+	return slot == 0 ? ring->slots - 1 : slot - 1;
+}
+
+/*
+ * The application's head, if hwcur <= head <= cur <= tail in ring order. Otherwise the ring is put back to
+ * where the engine has it, which costs the application what it wrote there, and -EINVAL.
+ * Caller holds `busy`.
+ */
+int64_t ring_check(struct ring *ring, uint32_t tail);
+
+/* Shows the application its new tail. Pairs with its load of tail: slots before it are filled. */
+static inline void ring_show_tail(struct ring *ring, uint32_t tail)
+{
+	store_release(&ring->shared->tail, tail);
+}
+
+/* Counters have one writer at a time (the holder of `busy` or `lease`) and readers at any time. */
+static inline void count_add(uint64_t *counter, uint64_t n)
+{
+	write_once(counter, read_once(counter) + n);
+}
+
+static inline void ring_drop(struct ring *ring, enum valet_drop cause, uint64_t packets)
+{
+	__atomic_fetch_add(&ring->drops[cause], packets, __ATOMIC_RELAXED);
+}
+
+/* What matters of a slot; the same layout as its first 8 bytes, so that one load reads it once. */
+struct slot_view {
+	uint32_t buffer;
+	uint16_t length;
+	uint16_t flags;
+};
+
+typedef uint64_t __attribute__((may_alias)) slot_word;
+typedef uint32_t __attribute__((may_alias)) slot_half;
+
+static inline struct slot_view slot_read(const struct netmap_slot *slot)
+{
+	slot_word word = read_once((const slot_word *)&slot->buf_idx);
+	struct slot_view view;
+
+	memcpy(&view, &word, sizeof(view));
+	return view;
+}
+
+/* Length and flags in one store; the buffer stays. */
+static inline void slot_write(struct netmap_slot *slot, uint16_t length, uint16_t flags)
+{
+	const uint16_t both[2] = { length, flags };
+	slot_half half;
+
+	memcpy(&half, both, sizeof(half));
+	write_once((slot_half *)&slot->len, half);
+}
+
+/* Everything, the buffer included. */
+static inline void slot_put(struct netmap_slot *slot, struct slot_view view, uint64_t ptr)
+{
+	slot_word word;
+
+	memcpy(&word, &view, sizeof(word));
+	write_once((slot_word *)&slot->buf_idx, word);
+	write_once(&slot->ptr, ptr);
+}
+
+static inline int buffer_valid(const struct ring *ring, uint32_t buffer)
+{
+	return buffer >= 2 && buffer < ring->buffer_count;
+}
+
+static inline uint8_t *buffer_at(const struct ring *ring, uint32_t buffer)
+{
+	return ring->buffers + (uint64_t)buffer * ring->buffer_bytes;
+}
+
+/* Wakes who waits on the ring. Call after the ordered store of what they wait for. */
+void ring_notify(struct ring *ring);
+
+/* Empties the ring for a new owner: indices to their start, slots with their own buffers. */
+void ring_reset(struct ring *ring);
+
+/* The syncs. Caller holds no lock. 0; 1 if the ring had to be set back; -ECANCELED, -EDEADLK as in valet.h. */
+int ring_txsync(struct ring *ring);
+int ring_rxsync(struct ring *ring);
+
+#endif

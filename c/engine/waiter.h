@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Who sleeps until a ring has something. */
+#ifndef VALET_WAITER_H
+#define VALET_WAITER_H
+
+#include <stdint.h>
+
+struct ring;
+
+struct waiter_link {
+	struct waiter *waiter;
+	struct ring *ring;
+	struct waiter_link *next;
+};
+
+struct waiter {
+	int event_fd; /* the host's */
+};
+
+/*
+ * Enters the waiter at the ring. What the caller checks after this, and finds not there yet, it will be
+ * woken for: the sender stores and then looks for waiters, we become one and then look.
+ */
+void waiter_enter(struct waiter_link *link, struct ring *ring, struct waiter *waiter);
+void waiter_leave(struct waiter_link *link);
+
+#endif
