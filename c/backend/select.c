@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The only file that knows all backends. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend.h"
+
+/* In the order in which they are tried. The daemon's place is between the two. */
+static const struct backend *const backends[] = { &backend_kernel, &backend_embedded };
+
+enum { BACKENDS = sizeof(backends) / sizeof(backends[0]) };
+
+/* The name to go by, with the environment taken into account; NULL = automatic. */
+static const char *wanted(const char *name)
+{
+	if (!name || !*name)
+		name = getenv("VALET_BACKEND");
+	return name && *name && strcmp(name, "auto") ? name : NULL;
+}
+
+int backend_select(const char *name, const struct backend **out)
+{
+	name = wanted(name);
+	for (int i = 0; i < BACKENDS; i++) {
+		if (name ? !strcmp(name, backends[i]->name) : backends[i]->probe() == 0) {
+			*out = backends[i];
+			return 0;
+		}
+	}
+	return name && !strcmp(name, "daemon") ? -EOPNOTSUPP : -EINVAL;
+}
+
+static const char *kernel_reason(int rc)
+{
+	switch (-rc) {
+	case 0:
+		return "/dev/netmap opens";
+	case ENOENT:
+	case ENXIO:
+	case ENODEV:
+		return "there is no /dev/netmap: the netmap module is not loaded";
+	case EACCES:
+	case EPERM:
+		return "/dev/netmap may not be opened by this user: be root, or change its mode";
+	default:
+		return "/dev/netmap does not open";
+	}
+}
+
+int backend_reason(const char *name, char *text, uint32_t size)
+{
+	const struct backend *chosen = NULL;
+	int rc = backend_select(name, &chosen);
+	const char *asked = wanted(name);
+	char line[512];
+	int length;
+
+	if (rc == -EOPNOTSUPP)
+		length = snprintf(line, sizeof(line), "daemon: not in this version of valet\n");
+	else if (rc < 0)
+		length = snprintf(line, sizeof(line),
+				  "%s: no such backend; there are kernel, embedded and auto\n", asked);
+	else
+		length = snprintf(line, sizeof(line), "%s: taken, %s\n", chosen->name,
+				  asked ? name && *name ? "as asked for" : "as VALET_BACKEND says" :
+					  "the first that can be had");
+	if (!chosen || chosen->id != VALET_BACKEND_KERNEL)
+		length += snprintf(line + length, sizeof(line) - (size_t)length, "kernel: %s\n",
+				   kernel_reason(backend_kernel.probe()));
+	if (!chosen || chosen->id != VALET_BACKEND_EMBEDDED)
+		length += snprintf(line + length, sizeof(line) - (size_t)length,
+				   "embedded: always there\n");
+	if (size)
+		snprintf(text, size, "%s", line);
+	return length;
+}

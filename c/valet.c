@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The functions of valet.h: a handle, straight to its backend. */
+#include "valet.h"
+
+#include <errno.h>
+
+#include "backend/memory.h"
+#include "engine/batch.h"
+#include "handle.h"
+#include "message.h"
+
+int32_t valet_abi(void)
+{
+	return VALET_ABI;
+}
+
+int32_t valet_open(const char *backend, const char *instance)
+{
+	const struct backend *chosen;
+	void *descriptor;
+	int32_t handle;
+	int rc = backend_select(backend, &chosen);
+
+	if (rc == 0)
+		rc = chosen->open(instance, &descriptor);
+	if (rc < 0)
+		return rc;
+	handle = handle_make(chosen, descriptor);
+	if (handle < 0)
+		chosen->close(descriptor);
+	return handle;
+}
+
+int32_t valet_backend(int32_t number)
+{
+	struct handle *handle = handle_enter(number);
+	int32_t id;
+
+	if (!handle)
+		return -EBADF;
+	id = handle->backend->id;
+	handle_leave(handle);
+	return id;
+}
+
+int32_t valet_reason(const char *backend, char *text, uint32_t size)
+{
+	return backend_reason(backend, text, size);
+}
+
+int32_t valet_control(int32_t number, void *message, uint32_t size)
+{
+	struct handle *handle = handle_enter(number);
+	int32_t rc;
+
+	if (!handle)
+		return -EBADF;
+	rc = message_to_pointers(message, size);
+	if (rc == 0) {
+		rc = handle->backend->control(handle->descriptor, message);
+		message_to_offsets(message);
+	}
+	handle_leave(handle);
+	return rc;
+}
+
+int32_t valet_map(int32_t number, uint64_t *out)
+{
+	struct handle *handle = handle_enter(number);
+	int32_t rc;
+
+	if (!handle)
+		return -EBADF;
+	rc = handle->backend->map(handle->descriptor, out);
+	handle_leave(handle);
+	return rc;
+}
+
+int32_t valet_txsync(int32_t number)
+{
+	struct handle *handle = handle_enter(number);
+	int32_t rc;
+
+	if (!handle)
+		return -EBADF;
+	rc = handle->backend->txsync(handle->descriptor);
+	handle_leave(handle);
+	return rc;
+}
+
+int32_t valet_rxsync(int32_t number)
+{
+	struct handle *handle = handle_enter(number);
+	int32_t rc;
+
+	if (!handle)
+		return -EBADF;
+	rc = handle->backend->rxsync(handle->descriptor);
+	handle_leave(handle);
+	return rc;
+}
+
+int32_t valet_poll(int32_t number, uint32_t events, int32_t timeout_ms)
+{
+	struct handle *handle = handle_enter(number);
+	int32_t rc;
+
+	if (!handle)
+		return -EBADF;
+	rc = handle->backend->poll(handle->descriptor, events, timeout_ms);
+	handle_leave(handle);
+	return rc;
+}
+
+int32_t valet_wake(int32_t number)
+{
+	struct handle *handle = handle_enter(number);
+
+	if (!handle)
+		return -EBADF;
+	handle->backend->wake(handle->descriptor);
+	handle_leave(handle);
+	return 0;
+}
+
+int32_t valet_close(int32_t number)
+{
+	return handle_close(number);
+}
+
+struct valet_packet *valet_batch_address(uint32_t batch_id)
+{
+	struct batch *batch = batch_by_id(batch_id);
+
+	return batch ? batch->packet : NULL;
+}
+
+int32_t valet_region_address(uint32_t region_id, uint64_t *out)
+{
+	return memory_region_address(region_id, out);
+}
