@@ -72,7 +72,7 @@ VALET_API int32_t valet_map(int32_t handle, uint64_t *out);
  * forwards it on this thread. NIOCRXSYNC: gives back the slots before `head`, shows new ones by `tail`.
  * 1: a ring's head or cur was not legal and the ring was set back to where the last sync left it, so that what was
  * written there is lost (the kernel does so silently and returns 0). -ENXIO before REGISTER. -ECANCELED: a lookup failed during the call (its packets are counted).
- * -EDEADLK: txsync from inside a lookup.
+ * -EDEADLK: txsync from inside a lookup. -ENOMEM: none for this thread's first txsync; nothing was taken.
  */
 VALET_API int32_t valet_txsync(int32_t handle);
 VALET_API int32_t valet_rxsync(int32_t handle);

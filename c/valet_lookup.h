@@ -13,6 +13,7 @@
 #define VALET_BROADCAST 254u /* to every other port; netmap's NM_BDG_BROADCAST */
 #define VALET_DROP 255u /* to nobody; netmap's NM_BDG_NOPORT */
 #define VALET_GARBAGE 0xffffffffu /* the lookup's answer was no port number: dropped, and counted apart */
+#define VALET_TOO_SHORT 0xfffffffeu /* no Ethernet header to decide by: dropped, and counted apart */
 
 #define VALET_BATCH_PACKETS 256 /* the most packets that a lookup is called with at once */
 

@@ -14,11 +14,19 @@
 #include "backend.h"
 #include "memory.h"
 
+/* A poll that waits. */
+struct sleeper {
+	struct waiter waiter;
+	uint32_t woken; /* by embedded_wake() */
+	struct sleeper *next;
+};
+
 struct embedded {
 	struct descriptor descriptor; /* the engine's */
-	struct waiter waiter;
-	uint32_t woken; /* embedded_wake() was called and no poll has answered it yet */
-	pthread_mutex_t sleeping; /* one sleeper at a time; others wait for their turn */
+	pthread_mutex_t sleeping; /* for what follows */
+	struct sleeper *sleepers;
+	int spare_event_fd; /* of a poll before, for the next one; -1: none */
+	int wake_next; /* embedded_wake() found nobody asleep */
 };
 
 struct engine_entry {
@@ -102,7 +110,7 @@ static int embedded_open(const char *instance, void **descriptor)
 	embedded = calloc(1, sizeof(*embedded));
 	if (!embedded)
 		return -ENOMEM;
-	embedded->waiter.event_fd = -1;
+	embedded->spare_event_fd = -1;
 	pthread_mutex_init(&embedded->sleeping, NULL);
 	pthread_mutex_lock(&engines_lock);
 	engine = engine_get(instance);
@@ -126,8 +134,8 @@ static void embedded_close(void *descriptor)
 	descriptor_close(&embedded->descriptor);
 	engine_drop_idle(engine);
 	pthread_mutex_unlock(&engines_lock);
-	if (embedded->waiter.event_fd >= 0)
-		close(embedded->waiter.event_fd);
+	if (embedded->spare_event_fd >= 0)
+		close(embedded->spare_event_fd);
 	pthread_mutex_destroy(&embedded->sleeping);
 	free(embedded);
 }
@@ -198,16 +206,17 @@ static int64_t now_ms(void)
 }
 
 /* Until an event, or wake, or the time is up. A full counter is emptied before the rings are looked at again. */
-static void sleep_on_event(struct embedded *embedded, int32_t timeout_ms)
+static void sleep_on_event(const struct sleeper *sleeper, int32_t timeout_ms)
 {
-	struct pollfd fd = { .fd = embedded->waiter.event_fd, .events = POLLIN };
+	struct pollfd fd = { .fd = sleeper->waiter.event_fd, .events = POLLIN };
 	uint64_t count;
 
 	if (poll(&fd, 1, timeout_ms) > 0 && read(fd.fd, &count, sizeof(count)) < 0)
 		return;
 }
 
-static int sleep_until_ready(struct embedded *embedded, uint32_t events, int32_t timeout_ms)
+static int sleep_until_ready(struct embedded *embedded, struct sleeper *sleeper, uint32_t events,
+			     int32_t timeout_ms)
 {
 	struct descriptor *descriptor = &embedded->descriptor;
 	uint32_t rx = events & POLLIN ? descriptor->last[RX] - descriptor->first[RX] : 0;
@@ -220,19 +229,18 @@ static int sleep_until_ready(struct embedded *embedded, uint32_t events, int32_t
 		return -ENOMEM;
 	for (uint32_t i = 0; i < rx; i++)
 		waiter_enter(&links[i], &descriptor->port->rings[RX][descriptor->first[RX] + i],
-			     &embedded->waiter);
+			     &sleeper->waiter);
 	for (uint32_t i = 0; i < tx; i++)
 		waiter_enter(&links[rx + i], &descriptor->port->rings[TX][descriptor->first[TX] + i],
-			     &embedded->waiter);
+			     &sleeper->waiter);
 	/* Entered first, then looked: whoever sends after the look sees us waiting. */
 	for (;;) {
 		int32_t left = timeout_ms < 0 ? -1 : (int32_t)(end - now_ms());
 
 		found = poll_now(embedded, events);
-		if (found || __atomic_exchange_n(&embedded->woken, 0, __ATOMIC_SEQ_CST) ||
-		    (timeout_ms >= 0 && left <= 0))
+		if (found || load_acquire(&sleeper->woken) || (timeout_ms >= 0 && left <= 0))
 			break;
-		sleep_on_event(embedded, left);
+		sleep_on_event(sleeper, left);
 	}
 	for (uint32_t i = 0; i < rx + tx; i++)
 		waiter_leave(&links[i]);
@@ -240,38 +248,72 @@ static int sleep_until_ready(struct embedded *embedded, uint32_t events, int32_t
 	return found;
 }
 
+static int sleeper_enter(struct embedded *embedded, struct sleeper *sleeper)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&embedded->sleeping);
+	sleeper->waiter.event_fd = embedded->spare_event_fd;
+	embedded->spare_event_fd = -1;
+	if (sleeper->waiter.event_fd < 0)
+		sleeper->waiter.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (sleeper->waiter.event_fd < 0) {
+		rc = -errno;
+	} else {
+		sleeper->woken = (uint32_t)embedded->wake_next;
+		embedded->wake_next = 0;
+		sleeper->next = embedded->sleepers;
+		embedded->sleepers = sleeper;
+	}
+	pthread_mutex_unlock(&embedded->sleeping);
+	return rc;
+}
+
+static void sleeper_leave(struct embedded *embedded, struct sleeper *sleeper)
+{
+	struct sleeper **at = &embedded->sleepers;
+
+	pthread_mutex_lock(&embedded->sleeping);
+	while (*at != sleeper)
+		at = &(*at)->next;
+	*at = sleeper->next;
+	if (embedded->spare_event_fd < 0)
+		embedded->spare_event_fd = sleeper->waiter.event_fd;
+	else
+		close(sleeper->waiter.event_fd);
+	pthread_mutex_unlock(&embedded->sleeping);
+}
+
+/* Several threads may wait at once, for the same or for different events. */
 static int embedded_poll(void *descriptor, uint32_t events, int32_t timeout_ms)
 {
 	struct embedded *embedded = descriptor;
+	struct sleeper sleeper;
 	int found = poll_now(embedded, events);
+	int rc;
 
 	if (found || timeout_ms == 0)
 		return found;
-	pthread_mutex_lock(&embedded->sleeping);
-	if (embedded->waiter.event_fd < 0) {
-		int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-
-		if (fd < 0) {
-			pthread_mutex_unlock(&embedded->sleeping);
-			return -errno;
-		}
-		store_ordered(&embedded->waiter.event_fd, fd);
-	}
-	found = sleep_until_ready(embedded, events, timeout_ms);
-	pthread_mutex_unlock(&embedded->sleeping);
+	rc = sleeper_enter(embedded, &sleeper);
+	if (rc < 0)
+		return rc;
+	found = sleep_until_ready(embedded, &sleeper, events, timeout_ms);
+	sleeper_leave(embedded, &sleeper);
 	return found;
 }
 
 static void embedded_wake(void *descriptor)
 {
 	struct embedded *embedded = descriptor;
-	int fd;
 
-	/* The sleeper makes its eventfd and then looks at `woken`; we do it the other way round. */
-	store_ordered(&embedded->woken, 1);
-	fd = load_ordered(&embedded->waiter.event_fd);
-	if (fd >= 0)
-		signal_event(fd);
+	pthread_mutex_lock(&embedded->sleeping);
+	for (struct sleeper *sleeper = embedded->sleepers; sleeper; sleeper = sleeper->next) {
+		/* Before the event: who wakes by it sees this. */
+		store_release(&sleeper->woken, 1);
+		signal_event(sleeper->waiter.event_fd);
+	}
+	embedded->wake_next |= !embedded->sleepers;
+	pthread_mutex_unlock(&embedded->sleeping);
 }
 
 const struct backend backend_embedded = {

@@ -119,7 +119,8 @@ static int kernel_poll(void *descriptor, uint32_t events, int32_t timeout_ms)
 
 	if (rc < 0)
 		return errno == EINTR ? 0 : -errno;
-	if (fds[1].revents && read(kernel->wake_fd, &woken, sizeof(woken)) < 0)
+	/* Of several that sleep on the descriptor, one takes the wake-up; the others find none left. */
+	if (fds[1].revents && read(kernel->wake_fd, &woken, sizeof(woken)) < 0 && errno != EAGAIN)
 		return -errno;
 	return fds[0].revents;
 }

@@ -12,12 +12,16 @@ static const struct backend *const backends[] = { &backend_kernel, &backend_embe
 
 enum { BACKENDS = sizeof(backends) / sizeof(backends[0]) };
 
+/* The name, or NULL when it leaves the choice open. */
+static const char *named(const char *name)
+{
+	return name && *name && strcmp(name, "auto") ? name : NULL;
+}
+
 /* The name to go by, with the environment taken into account; NULL = automatic. */
 static const char *wanted(const char *name)
 {
-	if (!name || !*name)
-		name = getenv("VALET_BACKEND");
-	return name && *name && strcmp(name, "auto") ? name : NULL;
+	return named(name) ? name : named(getenv("VALET_BACKEND"));
 }
 
 int backend_select(const char *name, const struct backend **out)
@@ -61,10 +65,11 @@ int backend_reason(const char *name, char *text, uint32_t size)
 		length = snprintf(line, sizeof(line), "daemon: not in this version of valet\n");
 	else if (rc < 0)
 		length = snprintf(line, sizeof(line),
-				  "%s: no such backend; there are kernel, embedded and auto\n", asked);
+				  "%.100s: no such backend; there are kernel, embedded and auto\n",
+				  asked);
 	else
 		length = snprintf(line, sizeof(line), "%s: taken, %s\n", chosen->name,
-				  asked ? name && *name ? "as asked for" : "as VALET_BACKEND says" :
+				  asked ? named(name) ? "as asked for" : "as VALET_BACKEND says" :
 					  "the first that can be had");
 	if (!chosen || chosen->id != VALET_BACKEND_KERNEL)
 		length += snprintf(line + length, sizeof(line) - (size_t)length, "kernel: %s\n",

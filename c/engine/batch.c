@@ -21,6 +21,7 @@ static void keep_for_others(void *batch)
 {
 	struct batch *left = batch;
 
+	mine = NULL; /* a later destructor of the thread may send, and must not do so with it */
 	left->in_use = 0;
 	spin_lock(&lock);
 	left->next = unused;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bridge.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,11 +66,9 @@ static void view_free(struct bridge_view *view)
 	for (uint32_t i = 0; i < view->count; i++) {
 		struct port *port = view->ports[i];
 
-		/* Only now can no sender learn a station behind it any more: its index is free. */
-		if (--port->views == 0) {
-			table_forget(&bridge->table, port->index);
+		/* Only now does no sender take the index for this port: it is free. */
+		if (--port->views == 0)
 			bridge->free_index[bridge->free_count++] = (uint16_t)port->index;
-		}
 		port_put(port);
 	}
 	free(view);
@@ -170,13 +169,32 @@ static int64_t index_take(struct bridge *bridge)
 	return bridge->indices++;
 }
 
+/*
+ * Until no sender is left that has not seen that the port left its last bridge. A sender that only
+ * forwards is through soon; one in a lookup may be waiting for us, hence the bound. 0 or -EBUSY.
+ */
+static int wait_for_senders(struct port *port)
+{
+	enum { LOOKS_MAX = 1000 };
+
+	for (int looks = 0; port->views; looks++) {
+		if (looks == LOOKS_MAX)
+			return -EBUSY;
+		if (looks)
+			sched_yield();
+		engine_reclaim(port->engine);
+	}
+	return 0;
+}
+
 int bridge_add(struct bridge *bridge, struct port *port)
 {
 	struct bridge_view *view;
 	int64_t index;
 
-	if (port->views) /* a sender has not seen yet that it left its last bridge */
+	if (wait_for_senders(port) < 0)
 		return -EBUSY;
+	bridge_reclaim(bridge); /* an index may have become free since */
 	index = index_take(bridge);
 	if (index < 0)
 		return (int)index;
@@ -199,6 +217,8 @@ void bridge_remove(struct port *port)
 
 	/* Before the view: who sees the new view sees this too, and does not touch the view. */
 	store_ordered(&port->bridge, NULL);
+	/* At once, however long others hold on to the old view. It has no senders that could learn again. */
+	table_forget(&bridge->table, port->index);
 	if (--bridge->count) {
 		view = view_make(bridge, bridge->view->lookup, NULL);
 		if (!view)

@@ -57,7 +57,10 @@ struct bridge {
 struct bridge *bridge_find(struct engine *engine, const char *name);
 /* The same, made if need be. -ENOMEM: no more bridges. */
 int bridge_find_or_make(struct engine *engine, const char *name, struct bridge **out);
-/* Puts a port on it and takes a reference; the index is in the port. -ENOMEM: no index left. */
+/*
+ * Puts a port on it and takes a reference; the index is in the port. -ENOMEM: no index left; -EBUSY: a sender
+ * is still in a lookup from before the port left its last bridge.
+ */
 int bridge_add(struct bridge *bridge, struct port *port);
 /* Takes it off. The bridge goes with its last port. */
 void bridge_remove(struct port *port);
@@ -69,9 +72,9 @@ uint32_t bridge_number(const struct bridge *bridge);
 
 /* The packets' path. */
 
-/* Forwards the slots from hwcur to head - 1. Caller holds ring->busy. 0 or -ECANCELED. */
+/* -EDEADLK: this thread is inside a forward, that is, in a lookup; -ENOMEM: for its first one. */
+int bridge_forward_allowed(void);
+/* Forwards the slots from hwcur to head - 1. Caller holds ring->busy and has asked whether it may. 0 or -ECANCELED. */
 int bridge_forward(struct ring *ring, uint32_t head);
-/* Whether this thread is inside a forward, that is, in a lookup. */
-int bridge_forwarding_here(void);
 
 #endif

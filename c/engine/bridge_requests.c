@@ -41,7 +41,9 @@ int control_detach(struct engine *engine, struct nmreq_header *header)
 
 	if (rc == -EINVAL)
 		return rc;
-	port = rc < 0 ? NULL : bridge_port_find(bridge_find(engine, path.bridge), path.port);
+	if (rc < 0 || path.pipe)
+		return -ENXIO;
+	port = bridge_port_find(bridge_find(engine, path.bridge), path.port);
 	if (!port)
 		return -ENXIO;
 	if (port->kind == VALET_PORT_EPHEMERAL || port->opens || port->pipes)
@@ -96,7 +98,7 @@ int control_list(struct engine *engine, struct nmreq_header *header)
 	bridge = rc < 0 ? NULL : bridge_find(engine, path.bridge);
 	if (!bridge)
 		return -ENOENT;
-	port = bridge_port_find(bridge, path.port);
+	port = path.pipe ? NULL : bridge_port_find(bridge, path.port);
 	body->nr_bridge_idx = (uint16_t)bridge_number(bridge);
 	body->nr_port_idx = port ? port->index : NM_BDG_NOPORT;
 	return 0;
@@ -196,9 +198,10 @@ int control_valet(struct engine *engine, struct nmreq_header *header)
 		return -ENXIO;
 	switch (header->nr_reqtype) {
 	case VALET_REQ_BRIDGE_SET:
-		write_once(&bridge->table.ageing_ms, body->ageing_ms);
+		/* First the ages: senders must not find all stations too old in between. */
 		if (body->ageing_ms)
 			table_refresh(&bridge->table);
+		store_release(&bridge->table.ageing_ms, body->ageing_ms);
 		bridge_get(bridge, body);
 		return 0;
 	case VALET_REQ_BRIDGE_GET:

@@ -107,7 +107,7 @@ static int port_header(struct engine *engine, struct nmreq_header *header)
 	int rc = port_find(engine, header->nr_name, NULL, 0, &port);
 
 	if (rc < 0)
-		return rc;
+		return rc == -ENODEV && header->nr_reqtype == NETMAP_REQ_PORT_HDR_SET ? -ENXIO : rc;
 	if (header->nr_reqtype == NETMAP_REQ_PORT_HDR_GET) {
 		body->nr_hdr_len = port->header_bytes;
 		return 0;

@@ -18,7 +18,7 @@ struct engine *engine_create(const char *name, const struct engine_host *host)
 	return engine;
 }
 
-static uint32_t reclaim_all(struct engine *engine)
+uint32_t engine_reclaim(struct engine *engine)
 {
 	uint32_t left = 0;
 
@@ -32,7 +32,7 @@ int engine_idle(struct engine *engine)
 	int idle;
 
 	pthread_mutex_lock(&engine->control);
-	idle = !engine->descriptors && !engine->interfaces && !reclaim_all(engine);
+	idle = !engine->descriptors && !engine->interfaces && !engine_reclaim(engine);
 	pthread_mutex_unlock(&engine->control);
 	return idle;
 }
@@ -55,14 +55,21 @@ struct region *engine_region_find(struct engine *engine, uint16_t mem_id)
 	return NULL;
 }
 
-/* As in the kernel, the number after the newest region's; 1 is the global region, so 2 comes first. */
+/*
+ * As in the kernel, the number after the newest region's; 1 is the global region, so 2 comes first.
+ * 0: all are taken.
+ */
 static uint16_t next_mem_id(struct engine *engine)
 {
 	uint32_t id = engine->regions ? engine->regions->mem_id + 1u : 2;
 
-	while (id > UINT16_MAX || engine_region_find(engine, (uint16_t)id))
-		id = id > UINT16_MAX ? 2 : id + 1;
-	return (uint16_t)id;
+	for (uint32_t tries = 0; tries <= UINT16_MAX; tries++, id++) {
+		if (id > UINT16_MAX)
+			id = 2;
+		if (!engine_region_find(engine, (uint16_t)id))
+			return (uint16_t)id;
+	}
+	return 0;
 }
 
 int engine_region_create(struct engine *engine, const struct port_shape *shape, struct region **out)
@@ -72,7 +79,8 @@ int engine_region_create(struct engine *engine, const struct port_shape *shape, 
 		.tx_slots = shape->slots[TX], .rx_slots = shape->slots[RX],
 		.extra_buffers = shape->extra_buffers,
 	};
-	int rc = region_create(engine->host, &want, next_mem_id(engine), out);
+	uint16_t mem_id = next_mem_id(engine);
+	int rc = mem_id ? region_create(engine->host, &want, mem_id, out) : -ENOMEM;
 
 	if (rc < 0)
 		return rc;
@@ -111,7 +119,7 @@ void descriptor_close(struct descriptor *descriptor)
 	pthread_mutex_lock(&engine->control);
 	if (descriptor->port)
 		control_unregister(descriptor);
-	reclaim_all(engine);
+	engine_reclaim(engine);
 	engine->descriptors--;
 	pthread_mutex_unlock(&engine->control);
 }

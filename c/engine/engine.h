@@ -64,5 +64,7 @@ int descriptor_ready(struct descriptor *descriptor, enum direction direction);
 int engine_region_create(struct engine *engine, const struct port_shape *shape, struct region **out);
 void engine_region_put(struct engine *engine, struct region *region);
 struct region *engine_region_find(struct engine *engine, uint16_t mem_id);
+/* bridge_reclaim() of all bridges. */
+uint32_t engine_reclaim(struct engine *engine);
 
 #endif

@@ -8,11 +8,13 @@
 #include "deliver.h"
 #include "engine.h"
 
-int bridge_forwarding_here(void)
+int bridge_forward_allowed(void)
 {
 	struct batch *batch = batch_mine();
 
-	return batch && batch->in_use;
+	if (!batch)
+		return -ENOMEM;
+	return batch->in_use ? -EDEADLK : 0;
 }
 
 /* Names the view that this forward works with, so that control leaves it alone. NULL: not attached. */
@@ -196,7 +198,7 @@ static uint16_t resolve(const struct bridge_view *view, struct ring *from, struc
 
 	if (destination == VALET_DROP)
 		ring_drop(from, VALET_DROP_LOOKUP, 1);
-	else if (destination == TABLE_TOO_SHORT)
+	else if (destination == VALET_TOO_SHORT)
 		ring_drop(from, VALET_DROP_TOO_SHORT, 1);
 	else if (destination == VALET_GARBAGE)
 		ring_drop(from, VALET_DROP_GARBAGE, 1);
@@ -339,8 +341,6 @@ int bridge_forward(struct ring *ring, uint32_t head)
 	uint32_t at = ring->hwcur;
 	int rc = 0;
 
-	if (!batch)
-		view = NULL;
 	if (view)
 		batch->in_use = 1;
 	while (at != head) {

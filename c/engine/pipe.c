@@ -42,17 +42,20 @@ int pipe_create(struct port *parent, const char *id, const struct port_shape *sh
 	return 0;
 }
 
-/* The receive rings of `to` with the buffers of the transmit rings of `from`. */
-static void share_buffers(struct port *from, struct port *to)
+/* Joins each ring of `first` with the ring of `second` at its other side, which gets the same buffers. */
+static void join_rings(struct port *first, struct port *second)
 {
-	for (uint32_t i = 0; i < to->count[RX]; i++) {
-		struct ring *rx = &to->rings[RX][i], *tx = &from->rings[TX][i];
+	for (int d = RX; d <= TX; d++) {
+		for (uint32_t i = 0; i < first->count[d]; i++) {
+			struct ring *ring = &first->rings[d][i];
+			struct ring *peer = &second->rings[d == TX ? RX : TX][i];
 
-		rx->first_buffer = tx->first_buffer;
-		rx->peer = tx;
-		tx->peer = rx;
-		ring_reset(tx);
-		ring_reset(rx);
+			peer->first_buffer = ring->first_buffer;
+			peer->peer = ring;
+			ring->peer = peer;
+			ring_reset(ring);
+			ring_reset(peer);
+		}
 	}
 }
 
@@ -67,8 +70,7 @@ int pipe_rings_make(struct port *port)
 		rc = port_rings_make(port->other_end);
 	if (rc < 0)
 		return rc; /* nobody has the pipe open: it goes, and what was made with it */
-	share_buffers(port, port->other_end);
-	share_buffers(port->other_end, port);
+	join_rings(port, port->other_end);
 	return 0;
 }
 
@@ -95,7 +97,7 @@ static void pass_slot(struct ring *from, struct ring *to, uint32_t at)
 int pipe_txsync(struct ring *ring)
 {
 	struct ring *peer = ring->peer;
-	uint32_t tail = load_acquire(&ring->hwtail); /* pairs with pipe_rxsync(): slots are back */
+	uint32_t tail = load_ordered(&ring->hwtail); /* pairs with pipe_rxsync(): slots are back */
 	int64_t head = ring_check(ring, tail);
 	uint32_t at = ring->hwcur, end = at;
 	uint64_t packets = 0, bytes = 0;
@@ -116,7 +118,7 @@ int pipe_txsync(struct ring *ring)
 		}
 	}
 	if (at != ring->hwcur) {
-		ring->hwcur = at;
+		write_once(&ring->hwcur, at);
 		count_add(&ring->packets, packets);
 		count_add(&ring->bytes, bytes);
 		count_add(&peer->packets, packets);
@@ -134,7 +136,7 @@ int pipe_txsync(struct ring *ring)
 int pipe_rxsync(struct ring *ring)
 {
 	struct ring *peer = ring->peer;
-	uint32_t tail = load_acquire(&ring->hwtail); /* pairs with pipe_txsync() */
+	uint32_t tail = load_ordered(&ring->hwtail); /* pairs with pipe_txsync() */
 	int64_t head = ring_check(ring, tail);
 	uint32_t at = ring->hwcur;
 
@@ -144,7 +146,7 @@ int pipe_rxsync(struct ring *ring)
 		/* The buffer that is now in the slot goes back, which need not be the one that came. */
 		for (; at != head; at = ring_next(ring, at))
 			pass_slot(ring, peer, at);
-		ring->hwcur = at;
+		write_once(&ring->hwcur, at);
 		/* Pairs with the sender's acquire: the slots are its own again. */
 		store_ordered(&peer->hwtail, ring_previous(ring, at));
 		ring_notify(peer);

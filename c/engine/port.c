@@ -68,8 +68,7 @@ static void rings_free(struct port *port, struct ring *rings)
 	for (uint32_t i = 0; i < all; i++) {
 		struct ring *ring = &rings[i];
 
-		/* A pipe's receive ring has the buffers of the other end's transmit ring. */
-		if (ring->first_buffer && !(port->other_end && ring->direction == RX))
+		if (ring->took_buffers)
 			region_give(port->region, POOL_BUFFER,
 				    pool->offset + (uint64_t)ring->first_buffer * pool->object_bytes,
 				    ring->slots);
@@ -122,6 +121,7 @@ static int ring_take_buffers(struct ring *ring)
 	if (offset < 0)
 		return (int)offset;
 	ring->first_buffer = (uint32_t)(((uint64_t)offset - pool->offset) / pool->object_bytes);
+	ring->took_buffers = 1;
 	return 0;
 }
 
@@ -154,8 +154,9 @@ int port_rings_make(struct port *port)
 
 		ring_setup(port, &rings[i], d, d == RX ? i : i - port->count[RX],
 			   port->ring_offset + (uint64_t)i * object);
-		if (port->other_end && d == RX)
-			continue; /* pipe_rings_make() */
+		/* The second end of a pipe has the buffers of the first: pipe_rings_make(). */
+		if (port->other_end && port->other_end->rings[RX])
+			continue;
 		rc = ring_take_buffers(&rings[i]);
 		if (rc < 0)
 			goto undo;

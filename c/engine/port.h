@@ -70,7 +70,7 @@ void port_report(struct port *port, struct valet_req_port *out);
 /* pipe.c: both ends at once. Each has one reference, held by the pair; the parent has one more. */
 int pipe_create(struct port *parent, const char *id, const struct port_shape *shape,
 		struct port **master);
-/* Makes the rings of both ends; a receive ring shares the buffers of the other end's transmit ring. */
+/* Makes the rings of both ends; a receive ring has the buffers of the other end's transmit ring. */
 int pipe_rings_make(struct port *port);
 int pipe_txsync(struct ring *ring);
 int pipe_rxsync(struct ring *ring);

@@ -134,7 +134,8 @@ static void count_opens(struct descriptor *descriptor, struct port *port, int ex
 	port_get(port);
 }
 
-static int bind_rings(struct descriptor *descriptor, struct port *port, struct nmreq_register *reg)
+static int bind_rings(struct descriptor *descriptor, struct port *port,
+		      const struct nmreq_register *reg, uint32_t extra_buffers)
 {
 	int exclusive = (reg->nr_flags & NR_EXCLUSIVE) != 0;
 	int rc = choose_rings(descriptor, port, reg);
@@ -149,7 +150,7 @@ static int bind_rings(struct descriptor *descriptor, struct port *port, struct n
 	rc = make_if(descriptor, port);
 	if (rc < 0)
 		return rc;
-	take_extra(descriptor, port, reg->nr_extra_bufs);
+	take_extra(descriptor, port, extra_buffers);
 	count_opens(descriptor, port, exclusive);
 	descriptor->flags = reg->nr_flags;
 	store_release(&descriptor->port, port);
@@ -189,8 +190,7 @@ int control_register(struct descriptor *descriptor, struct nmreq_header *header)
 	rc = port_find(descriptor->engine, header->nr_name, &shape, reg->nr_mem_id, &port);
 	if (rc < 0)
 		return rc;
-	reg->nr_extra_bufs = shape.extra_buffers;
-	rc = bind_rings(descriptor, port, reg);
+	rc = bind_rings(descriptor, port, reg, shape.extra_buffers);
 	if (rc < 0) {
 		port_drop_unused(port);
 		return rc;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ring.h"
 
+#include <time.h>
+
 #include "bridge.h"
 #include "engine.h"
 #include "port.h"
@@ -102,7 +104,7 @@ static int vale_txsync(struct ring *ring)
 		return 1;
 	if ((uint32_t)head != ring->hwcur) {
 		rc = bridge_forward(ring, (uint32_t)head);
-		ring->hwcur = (uint32_t)head;
+		write_once(&ring->hwcur, (uint32_t)head); /* descriptor_pending() looks at it */
 	}
 	ring_show_tail(ring, ring_previous(ring, ring->hwcur));
 	return rc;
@@ -110,7 +112,8 @@ static int vale_txsync(struct ring *ring)
 
 static int vale_rxsync(struct ring *ring)
 {
-	uint32_t tail = load_acquire(&ring->hwtail); /* pairs with deliver_finish(): slots are filled */
+	/* Pairs with lease_finish(): slots are filled, and who sleeps after this look is seen waiting. */
+	uint32_t tail = load_ordered(&ring->hwtail);
 	int64_t head = ring_check(ring, tail);
 
 	if (head < 0)
@@ -123,14 +126,23 @@ static int vale_rxsync(struct ring *ring)
 
 int ring_txsync(struct ring *ring)
 {
-	int rc;
+	int rc = bridge_forward_allowed();
 
-	if (bridge_forwarding_here())
-		return -EDEADLK;
+	if (rc < 0)
+		return rc;
 	spin_lock(&ring->busy);
 	rc = ring->peer ? pipe_txsync(ring) : vale_txsync(ring);
 	spin_unlock(&ring->busy);
 	return rc;
+}
+
+static void stamp(struct netmap_ring *shared)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	write_once(&shared->ts.tv_sec, now.tv_sec);
+	write_once(&shared->ts.tv_usec, now.tv_nsec / 1000);
 }
 
 int ring_rxsync(struct ring *ring)
@@ -139,6 +151,8 @@ int ring_rxsync(struct ring *ring)
 
 	spin_lock(&ring->busy);
 	rc = ring->peer ? pipe_rxsync(ring) : vale_rxsync(ring);
+	if (read_once(&ring->shared->flags) & NR_TIMESTAMP)
+		stamp(ring->shared);
 	spin_unlock(&ring->busy);
 	return rc;
 }

@@ -41,6 +41,7 @@ struct ring {
 	uint32_t slots;
 	uint32_t index; /* among the port's rings of its direction */
 	uint32_t first_buffer; /* its own buffers are this one and the `slots` - 1 after it */
+	uint32_t took_buffers; /* from the region; else they are those of the peer */
 	enum direction direction;
 
 	/* For the one who syncs. */
@@ -161,7 +162,7 @@ void ring_notify(struct ring *ring);
 /* Empties the ring for a new owner: indices to their start, slots with their own buffers. */
 void ring_reset(struct ring *ring);
 
-/* The syncs. Caller holds no lock. 0; 1 if the ring had to be set back; -ECANCELED, -EDEADLK as in valet.h. */
+/* The syncs. Caller holds no lock. 0; 1 if the ring had to be set back; negative as in valet.h. */
 int ring_txsync(struct ring *ring);
 int ring_rxsync(struct ring *ring);
 

@@ -79,7 +79,7 @@ static uint32_t find(struct table *table, uint64_t mac, uint32_t ageing_ms, uint
 int32_t table_lookup(struct valet_batch *batch, void *context)
 {
 	struct table *table = context;
-	uint32_t ageing_ms = read_once(&table->ageing_ms);
+	uint32_t ageing_ms = load_acquire(&table->ageing_ms); /* pairs with BRIDGE_SET: ages are set */
 	uint32_t time_ms = ageing_ms ? now_ms() : 0;
 	/* Neighbours in a batch mostly have the addresses of the packet before. No station is all ones. */
 	uint64_t last_source = ~0ull, last_destination = ~0ull;
@@ -90,7 +90,7 @@ int32_t table_lookup(struct valet_batch *batch, void *context)
 		uint64_t destination, source;
 
 		if (__builtin_expect(packet->first_length < ETHERNET_HEADER_BYTES, 0)) {
-			packet->destination = TABLE_TOO_SHORT;
+			packet->destination = VALET_TOO_SHORT;
 			continue;
 		}
 		destination = load_mac(packet->data);

@@ -16,9 +16,6 @@
 
 #define TABLE_BUCKETS 1024
 
-/* What learning puts into `destination` for a frame without an Ethernet header. */
-#define TABLE_TOO_SHORT 0xfffffffeu
-
 struct table {
 	uint64_t bucket[TABLE_BUCKETS]; /* MAC in the low 48 bits as it lies in memory, port above */
 	uint32_t heard_ms[TABLE_BUCKETS]; /* kept only while ageing is on */
