@@ -1,0 +1,257 @@
+/**
+ * Bridges: VALE switches with their ports, their learning table and their lookup.
+ *
+ * @module
+ */
+
+import { RegisterMode, RequestType } from "./constants.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { checkInteger, closedError, show } from "./errors.ts";
+import {
+  type BridgeInfo,
+  type PortCounters,
+  type PortEntry,
+  readBridgeInfo,
+  readPortCounters,
+  readTableEntry,
+  type TableEntry,
+} from "./info.ts";
+import {
+  installedLookup,
+  installLookup,
+  lookupKind,
+  removeLookup,
+  takeBackLookups,
+} from "./installed_lookups.ts";
+import { REGISTER, VALE_ATTACH, VALE_DETACH } from "./layout.ts";
+import { type BatchLookup, checkLookup, type Lookup, ScriptLookup } from "./lookup.ts";
+import { BRIDGE, PORT, TABLE, ValetRequest } from "./message.ts";
+import { listPorts } from "./requests.ts";
+
+/** Options of `bridge.attach()`. */
+export interface AttachOptions {
+  /** Attach the host's side of a NIC as well, as a second port. Default: false. */
+  hostRings?: boolean | undefined;
+}
+
+/** Options of `bridge.setLookup()`. */
+export interface LookupOptions {
+  /** The function is called with a batch of packets instead of with each. Default: false. */
+  batch?: boolean | undefined;
+}
+
+/**
+ * A VALE switch. It exists while it has ports, so this object is but its name: making it makes
+ * nothing, and it may outlive the switch.
+ *
+ * @example
+ * ```ts
+ * import { BROADCAST, Netmap } from "@valet/valet";
+ * import assert from "node:assert/strict";
+ *
+ * using netmap = Netmap.open({ backend: "embedded", instance: "bridge example" });
+ * netmap.createInterface("vi0", { slots: 64 });
+ * using bridge = netmap.bridge("vale0");
+ * assert.equal(bridge.attach("vi0"), 0);
+ * bridge.lookup = (packet) => packet.isBroadcast ? BROADCAST : 1;
+ * assert.deepEqual(bridge.ports().map((port) => port.name), ["vale0:vi0"]);
+ * bridge.detach("vi0");
+ * netmap.removeInterface("vi0");
+ * ```
+ */
+export class Bridge implements Disposable {
+  readonly #descriptor: Descriptor;
+
+  /** "vale0". */
+  readonly name: string;
+
+  /** Made by `netmap.bridge()`. */
+  constructor(descriptor: Descriptor, name: string) {
+    this.#descriptor = descriptor;
+    this.name = name;
+  }
+
+  /**
+   * Attaches an interface: one made by `netmap.createInterface()`, or a NIC on the kernel.
+   *
+   * @param name of the interface: "vi0"
+   * @returns its port index on the bridge
+   * @throws {NetmapError} ENXIO if there is no such interface, EBUSY if it is attached or open
+   */
+  attach(name: string, { hostRings = false }: AttachOptions = {}): number {
+    const port = this.#portName(name);
+    this.#descriptor.request(RequestType.VALE_ATTACH, port, VALE_ATTACH.size)
+      .setU32(
+        VALE_ATTACH.register + REGISTER.mode,
+        hostRings ? RegisterMode.NIC_SW : RegisterMode.ALL_NIC,
+      );
+    return this.#descriptor.control("attach", port).u32(VALE_ATTACH.portIndex);
+  }
+
+  /**
+   * Detaches an interface.
+   *
+   * @param name of the interface: "vi0"
+   * @returns the port index that it had
+   * @throws {NetmapError} ENXIO if it is not attached, EBUSY if it is open
+   */
+  detach(name: string): number {
+    const port = this.#portName(name);
+    this.#descriptor.request(RequestType.VALE_DETACH, port, VALE_DETACH.size);
+    return this.#descriptor.control("detach", port).u32(VALE_DETACH.portIndex);
+  }
+
+  /** The ports, by index; none if the bridge does not exist. */
+  ports(): PortEntry[] {
+    return listPorts(this.#descriptor).filter((port) => port.bridge === this.name);
+  }
+
+  /**
+   * What the engine knows about the bridge.
+   *
+   * @throws {NetmapError} ENXIO if it does not exist, EOPNOTSUPP on the kernel
+   */
+  info(): BridgeInfo {
+    this.#descriptor.request(ValetRequest.BRIDGE_GET, `${this.name}:`, BRIDGE.size);
+    return readBridgeInfo(this.#descriptor.control("read", this.name), this.name);
+  }
+
+  /**
+   * The stations that the learning bridge knows. While packets flow the list is no snapshot: a station
+   * that moves meanwhile may be missing.
+   *
+   * @throws {NetmapError} as `info()`
+   */
+  table(): TableEntry[] {
+    const entries: TableEntry[] = [];
+    let cursor = 0;
+    do {
+      this.#descriptor.request(ValetRequest.TABLE_GET, `${this.name}:`, TABLE.size)
+        .setU32(TABLE.cursor, cursor);
+      const message = this.#descriptor.control("read", this.name);
+      const count = message.u32(TABLE.count);
+      for (let i = 0; i < count; i++) entries.push(readTableEntry(message, i));
+      cursor = message.u32(TABLE.cursor);
+    } while (cursor !== 0);
+    return entries;
+  }
+
+  /**
+   * Forgets all stations.
+   *
+   * @throws {NetmapError} as `info()`
+   */
+  flushTable(): void {
+    this.#descriptor.request(ValetRequest.TABLE_FLUSH, `${this.name}:`, 0);
+    this.#descriptor.control("change", this.name);
+  }
+
+  /** A station that is silent for so many milliseconds is forgotten; 0, the default: never. */
+  get ageingMs(): number {
+    return this.info().ageingMs;
+  }
+
+  /** Sets the time after which silent stations are forgotten, in milliseconds; 0: never. */
+  set ageingMs(value: number) {
+    checkInteger("ageingMs", value, 0, 0xffffffff);
+    this.#descriptor.request(ValetRequest.BRIDGE_SET, `${this.name}:`, BRIDGE.size)
+      .setU32(BRIDGE.ageingMs, value);
+    this.#descriptor.control("change", this.name);
+  }
+
+  /**
+   * What was counted at each port, by the name of its interface.
+   *
+   * @throws {NetmapError} EOPNOTSUPP on the kernel, which counts nothing
+   */
+  counters(): Record<string, PortCounters> {
+    const counters: Record<string, PortCounters> = Object.create(null);
+    for (const port of this.ports()) {
+      this.#descriptor.request(ValetRequest.PORT_GET, port.name, PORT.size);
+      counters[port.interface] = readPortCounters(
+        this.#descriptor.control("counters", port.name),
+      );
+    }
+    return counters;
+  }
+
+  /**
+   * What decides where packets go: the function that this thread has set, "learning", or "native" and
+   * "script" for what others have set.
+   */
+  get lookup(): Lookup | BatchLookup | "learning" | "native" | "script" {
+    const { backend } = this.#descriptor;
+    if (this.#descriptor.closed) throw closedError("read", this.name, "netmap");
+    if (backend === "kernel") return "learning";
+    const kind = this.info().lookup;
+    const entry = kind === "script" ? installedLookup(this.#descriptor, this.name) : undefined;
+    return entry?.script.lookup ?? kind;
+  }
+
+  /** Sets the function that is asked about each packet; null or "learning": the learning table. */
+  set lookup(lookup: Lookup | "learning" | null) {
+    this.setLookup(lookup);
+  }
+
+  /**
+   * Sets what decides where packets go. It stays until it is replaced, this bridge or its netmap is
+   * closed, or the last port has left.
+   *
+   * The function runs on this thread. If a Worker sends, its thread waits until this one's event loop
+   * comes around.
+   *
+   * @param lookup called with each packet, or with `{ batch: true }` with each batch
+   * @throws {TypeError} if it is no function, or an async one
+   * @throws {NetmapError} ENXIO if the bridge has no ports yet, EOPNOTSUPP on the kernel
+   */
+  setLookup(lookup: BatchLookup, options: { batch: true }): void;
+  /** Sets a function that is asked about each packet; null or "learning": the learning table. */
+  setLookup(lookup: Lookup | "learning" | null, options?: LookupOptions): void;
+  setLookup(
+    lookup: Lookup | BatchLookup | "learning" | null,
+    { batch = false }: LookupOptions = {},
+  ): void {
+    if (lookup === null || lookup === "learning") {
+      if (this.#descriptor.backend !== "kernel") removeLookup(this.#descriptor, this.name);
+      return;
+    }
+    checkLookup(lookup);
+    if (this.#descriptor.closed) throw closedError("lookup", this.name, "netmap");
+    const { functions } = this.#descriptor.library;
+    const script = new ScriptLookup(functions, this.name, lookup, batch);
+    installLookup(this.#descriptor, this.name, script, this);
+  }
+
+  /** Takes the lookup that was set through this object back: the bridge learns again. */
+  close(): void {
+    takeBackLookups(this, this.#descriptor);
+  }
+
+  /** The same as `close()`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #portName(name: string): string {
+    if (typeof name !== "string") {
+      throw new TypeError(`Cannot use ${show(name)} as an interface: expected a string`);
+    }
+    const prefix = `${this.name}:`;
+    return name.startsWith(prefix) ? name : prefix + name;
+  }
+
+  /** What `console.log(bridge)` shows in Deno. */
+  [Symbol.for("Deno.customInspect")](): string {
+    const { closed, backend } = this.#descriptor;
+    if (closed) return `Bridge ${this.name} (closed)`;
+    const ports = this.ports().map((port) => port.interface);
+    const lookup = ports.length === 0 || backend === "kernel"
+      ? "learning"
+      : ["learning", "native lookup", "lookup in a script"][
+        lookupKind(this.#descriptor, this.name)
+      ];
+    return `Bridge ${this.name} (${backend}, ${lookup}, ${
+      ports.length === 0 ? "no ports" : `ports ${ports.join(" ")}`
+    })`;
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * What helps against which error. Pure: looks only at what it is given.
+ *
+ * @module
+ */
+
+import type { ErrorContext } from "./errors.ts";
+
+type Hint = string | ((context: ErrorContext) => string | undefined);
+
+const ENGINE_ONLY: Hint = ({ backend }) =>
+  backend === "kernel"
+    ? 'The kernel does not have this; valet\'s own engine does: Netmap.open({ backend: "embedded" })'
+    : undefined;
+
+const NO_BRIDGE = "A bridge exists while it has ports: open or attach one first; " +
+  "netmap.ports() lists what is there";
+
+/** "operation code", or "* code" for all operations that have no line of their own. */
+const HINTS: Readonly<Record<string, Hint>> = {
+  "open netmap ENOENT":
+    'The netmap module is not loaded ("modprobe netmap"); { backend: "embedded" } needs no module',
+  "open netmap EACCES": '/dev/netmap is for root: run as root, or "chmod 666 /dev/netmap"; ' +
+    '{ backend: "embedded" } needs no privileges',
+  "open netmap ENODEV":
+    'The netmap module is not loaded ("modprobe netmap"); { backend: "embedded" } needs no module',
+  "open netmap ENXIO":
+    'The netmap module is not loaded ("modprobe netmap"); { backend: "embedded" } needs no module',
+  "open netmap EOPNOTSUPP":
+    "This build of the library does not have that backend; see netmap.reason",
+  "open netmap EINVAL": 'The backend, here or in VALET_BACKEND, is "auto", "kernel" or "embedded"',
+
+  "open EBUSY":
+    "Somebody has one of its rings open exclusively, or it is open and exclusive use was asked for",
+  "open ENXIO": ({ port = "", backend }) =>
+    port.startsWith("vale")
+      ? "There is no such port or ring"
+      : backend === "kernel"
+      ? 'There is no such network interface ("ip link" lists them), or no such ring'
+      : "valet's engine has no network interfaces of the machine, only those of " +
+        'netmap.createInterface(); ports of a bridge are named like "vale0:a"',
+  "open EINVAL":
+    "The port does not have what was asked for: VALE ports have no host rings; a ring index must be " +
+    "below the number of rings; a memory region must exist",
+  "open ENOMEM": ({ need, backend }) =>
+    (need === undefined ? "" : `${need}. `) + "Fewer slots or rings need fewer buffers: " +
+    '"vale0:a@conf:slots=256"; ports can share one memory: { memoryId: 1 } or { share: "vale0:b" }' +
+    (backend === "kernel"
+      ? ". A name of more than 15 characters on either side of the colon, more than 8 bridges " +
+        "(max_bridges) or 252 ports give this error too"
+      : ""),
+  "open EOPNOTSUPP": "This backend does not know one of the options in the name",
+  "open EEXIST": "The name is taken by something that is not such a port",
+  "open EMFILE": 'The process has too many open files: close some, or raise "ulimit -n"',
+
+  "create EEXIST":
+    "An interface of that name exists: netmap.removeInterface() it, or take another name",
+  "create EINVAL": 'The name is that of an interface, without "vale0:", of at most 15 characters',
+  "create ENOMEM": ({ need }) =>
+    (need === undefined ? "" : `${need}. `) + "Fewer slots or rings need fewer buffers",
+  "remove ENXIO": "There is no persistent interface of that name",
+  "remove EBUSY": "It is attached to a bridge or open: detach it and close its ports first",
+
+  "attach ENXIO":
+    "There is no such interface: netmap.createInterface() makes one (only the kernel has NICs)",
+  "attach EBUSY": "It is attached to a bridge already, or open",
+  "attach ENOMEM": "The bridge has no room for more ports, or there can be no more bridges",
+  "attach EINVAL":
+    "VALE interfaces have no host rings; they are attached without { hostRings: true }",
+  "detach ENXIO": ({ backend }) =>
+    "There is no such port on the bridge; netmap.ports() lists what is there" +
+    (backend === "kernel"
+      ? ". netmap's module also answers this for a persistent port that was opened before (its " +
+        "issue 882): such a port stays until the module is unloaded"
+      : ""),
+  "detach ENOENT": NO_BRIDGE,
+  "detach EBUSY":
+    "It is in use: close its ports first. A port that open() made leaves when it is closed",
+  "detach EINVAL": "A port that open() made leaves when it is closed",
+
+  "read ENOENT": NO_BRIDGE,
+  "read ENXIO": NO_BRIDGE,
+  "read EOPNOTSUPP": ENGINE_ONLY,
+  "counters EOPNOTSUPP": ENGINE_ONLY,
+  "counters ENXIO": "There is no such port; netmap.ports() lists those on bridges",
+  "lookup ENOENT": NO_BRIDGE,
+  "lookup ENXIO": NO_BRIDGE,
+  "lookup EOPNOTSUPP": ({ backend }) =>
+    backend === "kernel"
+      ? 'A lookup in TypeScript needs valet\'s own engine: Netmap.open({ backend: "embedded" })'
+      : undefined,
+  "change EOPNOTSUPP": ENGINE_ONLY,
+  "change ENXIO": NO_BRIDGE,
+  "change ENOENT": NO_BRIDGE,
+  "describe ENXIO": "There is no such port or interface",
+  "describe ENOENT": "There is no such port or interface",
+
+  "poll EIO":
+    "Head or cur of a ring was not legal, so the ring was put back to where netmap has it; " +
+    "only slots from head to tail - 1 may be passed",
+  "* ECANCELED":
+    "The bridge's lookup failed; its packets are dropped and counted. If the lookup was set in " +
+    "another Worker, that Worker has the error",
+  "* EDEADLK":
+    "A lookup only reads its packets: send, sync and change things after it has returned",
+  "* EPERM": "Run as root",
+  "* EACCES": "Run as root",
+};
+
+/**
+ * What helps when an operation failed.
+ *
+ * @param operation as in {@linkcode NetmapError}
+ * @param code name of the error
+ * @returns undefined when nothing is known that the message does not say
+ */
+export function hintFor(
+  operation: string,
+  code: string,
+  context: ErrorContext,
+): string | undefined {
+  const isNetmap = context.port === "netmap" || context.port === "/dev/netmap";
+  const what = operation === "open" && isNetmap ? "open netmap" : operation;
+  const hint = HINTS[`${what} ${code}`] ?? HINTS[`* ${code}`];
+  return typeof hint === "function" ? hint(context) : hint;
+}

@@ -1,0 +1,146 @@
+/**
+ * The lookups that this thread has set, kept from being collected while C can call them.
+ *
+ * @module
+ */
+
+import type { Descriptor } from "./descriptor.ts";
+import { codeOf, NetmapError } from "./errors.ts";
+import type { ScriptLookup } from "./lookup.ts";
+import { lookupState } from "./lookup_state.ts";
+import { BRIDGE, LOOKUP, ValetRequest } from "./message.ts";
+
+const LEARNING = 0;
+const SCRIPT = 2;
+
+/** A lookup that is set. */
+export interface InstalledLookup {
+  /** The function. */
+  script: ScriptLookup;
+  /** Who takes it back. */
+  owner: object;
+  /** A descriptor of the engine. */
+  descriptor: Descriptor;
+  /** Its bridge. */
+  bridge: string;
+}
+
+const installed = new Map<string, InstalledLookup>();
+
+/** Lookups that were replaced while another call was inside them, by the key of their bridge. */
+const retired = new Map<ScriptLookup, Place>();
+
+/** Which bridge of which engine. */
+interface Place {
+  engine: string;
+  bridge: string;
+  key: string;
+}
+
+function keyOf(descriptor: Descriptor, bridge: string): string {
+  return `${descriptor.engine} ${bridge}`;
+}
+
+/** The lookup that this thread has set on a bridge. */
+export function installedLookup(
+  descriptor: Descriptor,
+  bridge: string,
+): InstalledLookup | undefined {
+  return installed.get(keyOf(descriptor, bridge));
+}
+
+/** Sets a lookup on a bridge. */
+export function installLookup(
+  descriptor: Descriptor,
+  bridge: string,
+  script: ScriptLookup,
+  owner: object,
+): void {
+  let busy: boolean;
+  try {
+    busy = setLookup(descriptor, bridge, SCRIPT, script.address);
+  } catch (error) {
+    script.close();
+    throw error;
+  }
+  replace(keyOf(descriptor, bridge), { script, owner, descriptor, bridge }, busy);
+}
+
+/** Goes back to the learning bridge, whoever has set what is there now. */
+export function removeLookup(descriptor: Descriptor, bridge: string): void {
+  const busy = setLookup(descriptor, bridge, LEARNING, 0n);
+  replace(keyOf(descriptor, bridge), undefined, busy);
+}
+
+/** Takes back what an owner has set, and frees what was busy before. Never throws. */
+export function takeBackLookups(owner: object, descriptor: Descriptor): void {
+  for (const [key, entry] of installed) {
+    if (entry.owner !== owner && entry.descriptor !== owner) continue;
+    const { bridge } = entry;
+    try {
+      removeLookup(entry.descriptor, bridge);
+    } catch {
+      // The bridge is gone, and its lookup with it: who is inside keeps a port, and so the bridge
+      replace(key, undefined, lookupState.depth > 0);
+    }
+  }
+  if (descriptor.closed || lookupState.depth > 0) return;
+  for (const place of new Set(retired.values())) {
+    if (place.engine === descriptor.engine) sweep(place, descriptor);
+  }
+}
+
+function replace(key: string, entry: InstalledLookup | undefined, busy: boolean): void {
+  const old = installed.get(key);
+  if (entry === undefined) installed.delete(key);
+  else installed.set(key, entry);
+  if (old !== undefined) {
+    retired.set(old.script, { engine: old.descriptor.engine, bridge: old.bridge, key });
+  }
+  if (!busy) free(key);
+}
+
+/** Frees what nobody can be inside of any more. */
+function free(key: string): void {
+  for (const [script, place] of retired) {
+    if (place.key !== key) continue;
+    retired.delete(script);
+    script.close();
+  }
+}
+
+/** Sets what is set already once more, which tells whether a call is still inside older ones. */
+function sweep({ key, bridge }: Place, descriptor: Descriptor): void {
+  try {
+    const script = installed.get(key)?.script;
+    // What somebody else has set stays
+    const kind = script === undefined ? lookupKind(descriptor, bridge) : SCRIPT;
+    if (script === undefined && kind !== LEARNING) return;
+    if (!setLookup(descriptor, bridge, kind, script?.address ?? 0n)) free(key);
+  } catch {
+    free(key); // the bridge is gone
+  }
+}
+
+/** Returns true if another thread may still be inside the lookup that was there before. */
+function setLookup(
+  descriptor: Descriptor,
+  bridge: string,
+  kind: number,
+  address: bigint,
+): boolean {
+  const message = descriptor.request(ValetRequest.LOOKUP_SET, `${bridge}:`, LOOKUP.size);
+  message.setU32(LOOKUP.kind, kind).setU64(LOOKUP.function, address);
+  const result = descriptor.tryControl("lookup", bridge);
+  if (result < 0) {
+    const code = codeOf(result);
+    throw new NetmapError("lookup", code, { port: bridge, backend: descriptor.backend });
+  }
+  return message.u32(LOOKUP.busy) !== 0;
+}
+
+/** What kind of lookup a bridge has. */
+export function lookupKind(descriptor: Descriptor, bridge: string): number {
+  descriptor.request(ValetRequest.BRIDGE_GET, `${bridge}:`, BRIDGE.size);
+  return descriptor.control("read", bridge).u32(BRIDGE.lookup);
+}

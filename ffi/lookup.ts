@@ -1,0 +1,147 @@
+/**
+ * Lookups in TypeScript: a function that decides where each packet of a bridge goes.
+ *
+ * The engine calls once a batch of packets, on the thread that sends them. The descriptors of the
+ * packets and the packets themselves are read where they are.
+ *
+ * @module
+ */
+
+import { LookupBatch } from "./lookup_batch.ts";
+import { lookupState } from "./lookup_state.ts";
+import { Region } from "./region.ts";
+import { show } from "./errors.ts";
+import { LOOKUP_CALLBACK, type NativeFunctions } from "./symbols.ts";
+import type { LookupPacket } from "./packet.ts";
+
+/**
+ * Decides about one packet: returns the index of the port that it goes to, `BROADCAST` or `DROP`.
+ * Anything that is no such number drops the packet, and is counted as "garbage".
+ *
+ * It is called while packets are being sent, so it has to return at once: it cannot be async, and it
+ * cannot send or close ports. If it throws, the rest of the batch is dropped and the call that sent
+ * the packets throws a `NetmapError` with what was thrown as `cause`.
+ */
+export type Lookup = (packet: LookupPacket) => number;
+
+/** Decides about all packets of a batch; those that it says nothing about are dropped. */
+export type BatchLookup = (batch: LookupBatch) => void;
+
+/** Regions and tables that are mapped before they are all forgotten. */
+const CACHE_LIMIT = 512;
+
+const tables = new Map<number, Uint32Array>();
+const regions = new Map<number, Region>();
+
+/** Forgets the memory that lookups have seen, with all views of it: when a port closes. */
+export function forgetLookupRegions(): void {
+  if (lookupState.depth > 0) return;
+  for (const region of regions.values()) region.close();
+  regions.clear();
+}
+
+/** A lookup function as the engine calls it. */
+export class ScriptLookup {
+  readonly #functions: NativeFunctions;
+  readonly #bridge: string;
+  readonly #batch = new LookupBatch();
+  readonly #decide: (batch: LookupBatch) => void;
+  #callback: Deno.UnsafeCallback<typeof LOOKUP_CALLBACK> | undefined;
+  /** The function that it was made of. */
+  readonly lookup: Lookup | BatchLookup;
+
+  /** See {@linkcode checkLookup} for what the function has to be. */
+  constructor(
+    functions: NativeFunctions,
+    bridge: string,
+    lookup: Lookup | BatchLookup,
+    isBatch: boolean,
+  ) {
+    this.#functions = functions;
+    this.#bridge = bridge;
+    this.lookup = lookup;
+    this.#decide = isBatch ? lookup as BatchLookup : (batch) => batch.decideEach(lookup as Lookup);
+    this.#callback = new Deno.UnsafeCallback(LOOKUP_CALLBACK, this.#call);
+  }
+
+  /** Where C finds it. */
+  get address(): bigint {
+    return BigInt(Deno.UnsafePointer.value(this.#callback!.pointer));
+  }
+
+  /** Frees what C calls. Nobody may be inside it, or call it again. */
+  close(): void {
+    this.#callback?.close();
+    this.#callback = undefined;
+  }
+
+  // Whatever happens, C gets a number: an exception that C does not see is lost, or ends the process
+  #call = (batchId: number, regionId: number, count: number, source: number): number => {
+    const batch = this.#batch;
+    lookupState.depth++;
+    try {
+      batch.begin(this.#table(batchId), this.#region(regionId), count, source);
+      this.#decide(batch);
+      return 0;
+    } catch (error) {
+      this.#failed(error);
+      return -1;
+    } finally {
+      batch.end();
+      lookupState.depth--;
+    }
+  };
+
+  #failed(error: unknown): void {
+    const failure = { bridge: this.#bridge, error, packet: this.#batch.current() };
+    if (lookupState.calls > 0) lookupState.failure ??= failure;
+    else lookupState.foreignFailure ??= failure;
+  }
+
+  #table(id: number): Uint32Array {
+    let table = tables.get(id);
+    if (table === undefined) {
+      const pointer = this.#functions.valet_batch_address(id);
+      if (pointer === null) throw new RangeError(`Unknown batch ${id}`);
+      table = new Uint32Array(
+        Deno.UnsafePointerView.getArrayBuffer(pointer, LookupBatch.BYTES),
+      );
+      if (tables.size >= CACHE_LIMIT) tables.clear();
+      tables.set(id, table);
+    }
+    return table;
+  }
+
+  #region(id: number): Region {
+    let region = regions.get(id);
+    if (region === undefined) {
+      // While a lookup runs inside another one's call, the outer one still needs its region
+      if (regions.size >= CACHE_LIMIT && lookupState.depth === 1) {
+        for (const old of regions.values()) old.close();
+        regions.clear();
+      }
+      region = Region.ofId(this.#functions, id);
+      regions.set(id, region);
+    }
+    return region;
+  }
+}
+
+/**
+ * Checks that a value can be a lookup.
+ *
+ * @throws {TypeError} if it is no function, or one that returns before it has decided
+ */
+export function checkLookup(lookup: unknown): void {
+  if (typeof lookup !== "function") {
+    throw new TypeError(
+      `Cannot use ${show(lookup)} as a lookup: expected a function, null or "learning"`,
+    );
+  }
+  const kind = Object.prototype.toString.call(lookup).slice(8, -1);
+  if (kind === "Function") return;
+  throw new TypeError(
+    `Cannot use a function of kind ${kind} as a lookup: packets wait for its decision, ` +
+      "so it has to return a number at once",
+  );
+}

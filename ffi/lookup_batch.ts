@@ -1,0 +1,174 @@
+/**
+ * The packets that a lookup is called with: `struct valet_packet` of `c/valet_lookup.h`.
+ *
+ * @module
+ */
+
+import { checkInteger } from "./errors.ts";
+import { LookupPacket } from "./packet.ts";
+import type { Region } from "./region.ts";
+
+/** Most packets of a batch, `VALET_BATCH_PACKETS`. */
+const PACKETS = 256;
+/** u32 words of a packet's descriptor, and where its fields are. */
+const WORDS = 8;
+const ADDRESS = 0;
+const LENGTH = 2;
+const FIRST_LENGTH_AND_FRAGMENTS = 3;
+const DESTINATION = 4;
+const RING = 5;
+
+const GARBAGE = 0xffffffff;
+const TWO_32 = 0x1_0000_0000;
+
+const NO_TABLE = new Uint32Array(0);
+const NO_MEMORY = new DataView(new ArrayBuffer(0));
+
+/** A port number as it is, anything else as garbage. The type comes first: the rest converts. */
+function checkedPort(port: unknown): number {
+  return typeof port === "number" && port >>> 0 === port ? port : GARBAGE;
+}
+
+/**
+ * Packets that one port sent, for a lookup that decides about all of them at once. Valid until the
+ * lookup returns.
+ *
+ * @example
+ * ```ts
+ * import { BROADCAST, EtherType, Netmap } from "@valet/valet";
+ *
+ * using netmap = Netmap.open({ backend: "embedded", instance: "batch example" });
+ * using a = netmap.open("vale0:a@conf:slots=64");
+ * using b = netmap.open("vale0:b@conf:slots=64");
+ * using bridge = netmap.bridge("vale0");
+ * bridge.setLookup((batch) => {
+ *   for (let i = 0; i < batch.length; i++) {
+ *     const isArp = batch.packet(i).etherType === EtherType.ARP;
+ *     batch.setDestination(i, isArp ? BROADCAST : 1);
+ *   }
+ * }, { batch: true });
+ * a.send(new Uint8Array(60));
+ * console.log(b.receiveFrames().length); // 1
+ * ```
+ */
+export class LookupBatch {
+  /** Bytes of the descriptors of a batch. */
+  static readonly BYTES: number = PACKETS * WORDS * 4;
+
+  readonly #packet = new LookupPacket();
+  #table: Uint32Array = NO_TABLE;
+  #view: DataView = NO_MEMORY;
+  #addressLow = 0;
+  #addressHigh = 0;
+  #length = 0;
+  #source = 0;
+
+  /** How many packets there are: 1 to 256. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Index of the port that sent them. */
+  get source(): number {
+    return this.#source;
+  }
+
+  /**
+   * A packet: the same object each time, pointed at another packet.
+   *
+   * @param index from 0
+   * @throws {RangeError} if there is no such packet
+   */
+  packet(index: number): LookupPacket {
+    const packet = this.#packet;
+    const table = this.#table;
+    const at = this.#at(index);
+    const offset = (table[at + ADDRESS + 1] - this.#addressHigh) * TWO_32 +
+      (table[at + ADDRESS] - this.#addressLow);
+    const lengthAndFragments = table[at + FIRST_LENGTH_AND_FRAGMENTS];
+    packet.show(this.#view, offset, lengthAndFragments & 0xffff, table[at + LENGTH]);
+    packet.fragments = lengthAndFragments >>> 16;
+    packet.port = this.#source;
+    packet.ring = table[at + RING];
+    packet.index = index;
+    return packet;
+  }
+
+  /**
+   * Says where a packet goes.
+   *
+   * @param index of the packet
+   * @param port index of a port, `BROADCAST` or `DROP`; what is no such number is counted as garbage
+   */
+  setDestination(index: number, port: number): void {
+    this.#table[this.#at(index) + DESTINATION] = checkedPort(port);
+  }
+
+  /**
+   * Says which of the destination's rings a packet goes to; without, that of the source.
+   *
+   * @param index of the packet
+   * @param ring taken modulo the rings that the destination has
+   */
+  setRing(index: number, ring: number): void {
+    this.#table[this.#at(index) + RING] = checkInteger("ring", ring, 0, 0xffffffff);
+  }
+
+  /** The packets, as from `packet()`. */
+  *[Symbol.iterator](): Generator<LookupPacket, void, void> {
+    for (let i = 0; i < this.#length; i++) yield this.packet(i);
+  }
+
+  /** Asks a function about each packet. */
+  decideEach(lookup: (packet: LookupPacket) => number): void {
+    const table = this.#table;
+    const length = this.#length;
+    for (let i = 0, at = 0; i < length; i++, at += WORDS) {
+      const packet = this.packet(i);
+      const ring = packet.ring;
+      const port = lookup(packet);
+      table[at + DESTINATION] = checkedPort(port);
+      if (packet.ring !== ring) this.setRing(i, packet.ring);
+    }
+  }
+
+  /** Points at a batch: called by the engine's callback. */
+  begin(table: Uint32Array, region: Region, length: number, source: number): void {
+    this.#table = table;
+    this.#view = region.view;
+    this.#addressLow = Number(region.address & 0xffffffffn);
+    this.#addressHigh = Number(region.address >> 32n);
+    this.#length = length;
+    this.#source = source;
+  }
+
+  /** Points at nothing. */
+  end(): void {
+    this.#packet.hide();
+    this.#table = NO_TABLE;
+    this.#view = NO_MEMORY;
+    this.#length = 0;
+  }
+
+  /** One line about the packet that was looked at last, for errors. */
+  current(): string {
+    try {
+      const packet = this.#packet;
+      return `${packet.index + 1} of ${this.#length}: ${packet}`;
+    } catch {
+      return `of a batch of ${this.#length}`;
+    }
+  }
+
+  #at(index: number): number {
+    if (!(index >= 0 && index < this.#length && index === Math.floor(index))) {
+      checkInteger("index of a packet", index, 0, this.#length - 1);
+    }
+    return index * WORDS;
+  }
+
+  /** What `console.log(batch)` shows in Deno. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return `LookupBatch (${this.#length} packets from port ${this.#source})`;
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * Control messages: the header, the body and the options of a request in one buffer, which is what
+ * `valet_control()` takes. Where netmap has pointers there are offsets from the buffer's start.
+ *
+ * There is one buffer for all, so what is read from it has to be read before the next request.
+ *
+ * @module
+ */
+
+import { API_VERSION, REQUEST_NAME_BYTES } from "./constants.ts";
+import { HEADER } from "./layout.ts";
+import { show } from "./errors.ts";
+
+/** Where the body stands in each message. */
+export const BODY = HEADER.size;
+
+/** Own requests, `c/uapi/valet_requests.h`: what netmap itself does not have. */
+export const ValetRequest = {
+  /** Read a bridge. */
+  BRIDGE_GET: 0x5601,
+  /** Set a bridge's ageing time. */
+  BRIDGE_SET: 0x5602,
+  /** Read some of the learning table. */
+  TABLE_GET: 0x5603,
+  /** Forget all stations. */
+  TABLE_FLUSH: 0x5604,
+  /** Set what decides about packets. */
+  LOOKUP_SET: 0x5605,
+  /** Read a port's counters. */
+  PORT_GET: 0x5606,
+} as const;
+
+/** `struct valet_req_bridge`. */
+export const BRIDGE = {
+  size: 32,
+  index: 0,
+  ports: 4,
+  lookup: 8,
+  tableBuckets: 12,
+  tableEntries: 16,
+  ageingMs: 20,
+  portLimit: 24,
+} as const;
+
+/** `struct valet_req_table`, and `struct valet_table_entry` in it. */
+export const TABLE = {
+  size: 8 + 64 * 16,
+  cursor: 0,
+  count: 4,
+  entries: 8,
+  entrySize: 16,
+  /** In an entry. */
+  entryMac: 0,
+  /** In an entry. */
+  entryPort: 8,
+  /** In an entry. */
+  entryAgeMs: 12,
+} as const;
+
+/** `struct valet_req_lookup`. */
+export const LOOKUP = { size: 24, kind: 0, busy: 4, function: 8, context: 16 } as const;
+
+/** `struct valet_req_port`; `drops` are u64 in the order of {@linkcode DROP_CAUSES}. */
+export const PORT = {
+  size: 72 + 15 * 8,
+  bridge: 0,
+  index: 4,
+  txRings: 8,
+  rxRings: 12,
+  opens: 16,
+  kind: 20,
+  memId: 24,
+  txPackets: 32,
+  txBytes: 40,
+  rxPackets: 48,
+  rxBytes: 56,
+  ringResets: 64,
+  drops: 72,
+} as const;
+
+/** Rooms for the header and the longest body. */
+const BYTES = BODY + TABLE.size;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A request that is being made, or that has been answered. */
+export class Message {
+  /** The whole buffer. */
+  readonly bytes: Uint8Array<ArrayBuffer> = new Uint8Array(BYTES);
+  /** The same, to read and write fields: `BODY` + where they are in the body; little endian. */
+  readonly view: DataView<ArrayBuffer> = new DataView(this.bytes.buffer);
+  /** Bytes in use. */
+  length = 0;
+
+  /**
+   * Starts a request: all zero but the header.
+   *
+   * @param type `RequestType` or `ValetRequest`
+   * @param name what goes into `nr_name`; may be empty
+   * @param bodySize bytes of the body, 0 for a request without
+   * @throws {TypeError} if the name is no text
+   * @throws {RangeError} if it is too long
+   * @throws {SyntaxError} if it has a NUL in it
+   */
+  begin(type: number, name: string, bodySize: number): this {
+    const { bytes, view } = this;
+    bytes.fill(0);
+    view.setUint16(HEADER.version, API_VERSION, true);
+    view.setUint16(HEADER.requestType, type, true);
+    writeName(bytes.subarray(HEADER.name, HEADER.name + REQUEST_NAME_BYTES), name);
+    if (bodySize > 0) view.setBigUint64(HEADER.body, BigInt(BODY), true);
+    this.length = BODY + bodySize;
+    return this;
+  }
+
+  /** The name in the header. */
+  get name(): string {
+    const name = this.bytes.subarray(HEADER.name, HEADER.name + REQUEST_NAME_BYTES);
+    const end = name.indexOf(0);
+    return decoder.decode(end < 0 ? name : name.subarray(0, end));
+  }
+
+  /** A u16 of the body. */
+  u16(at: number): number {
+    return this.view.getUint16(BODY + at, true);
+  }
+
+  /** A u32 of the body. */
+  u32(at: number): number {
+    return this.view.getUint32(BODY + at, true);
+  }
+
+  /** A u64 of the body, as a number: exact to 2^53. */
+  u64(at: number): number {
+    return this.u32(at + 4) * 0x1_0000_0000 + this.u32(at);
+  }
+
+  /** Writes a u16 of the body. */
+  setU16(at: number, value: number): this {
+    this.view.setUint16(BODY + at, value, true);
+    return this;
+  }
+
+  /** Writes a u64 of the body. */
+  setU64(at: number, value: bigint): this {
+    this.view.setBigUint64(BODY + at, value, true);
+    return this;
+  }
+
+  /** Writes a u32 of the body. */
+  setU32(at: number, value: number): this {
+    this.view.setUint32(BODY + at, value, true);
+    return this;
+  }
+}
+
+function writeName(field: Uint8Array, name: string): void {
+  if (typeof name !== "string") {
+    throw new TypeError(`Cannot use ${show(name)} as a name: expected a string`);
+  }
+  if (name.includes("\0")) {
+    throw new SyntaxError(`Cannot use ${show(name)}: a name has no NUL in it`);
+  }
+  const bytes = encoder.encode(name);
+  if (bytes.length >= field.length) {
+    throw new RangeError(
+      `Cannot use ${show(name)}: it takes ${bytes.length} bytes, a name has at most ${
+        field.length - 1
+      }`,
+    );
+  }
+  field.set(bytes);
+}

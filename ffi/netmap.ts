@@ -1,0 +1,295 @@
+/**
+ * The entry to everything: a netmap, the kernel's or valet's own.
+ *
+ * @module
+ */
+
+import { Bridge } from "./bridge.ts";
+import { RequestType } from "./constants.ts";
+import { type BackendName, cString, Descriptor } from "./descriptor.ts";
+import { checkInteger, closedError, show } from "./errors.ts";
+import {
+  type InterfaceInfo,
+  type PoolsInfo,
+  type PortEntry,
+  type PortInfo,
+  readInterfaceInfo,
+  readPortInfo,
+} from "./info.ts";
+import { takeBackLookups } from "./installed_lookups.ts";
+import { PORT_INFO, VALE_NEWIF } from "./layout.ts";
+import { loadLibrary, prepareLibrary } from "./library.ts";
+import type { LibraryDownload } from "./download.ts";
+import { checkOutsideLookup } from "./lookup_state.ts";
+import { portMemory } from "./memory.ts";
+import { openPort, type PortOptions } from "./open_port.ts";
+import type { Port } from "./port.ts";
+import { bridgeName, requestName } from "./names.ts";
+import { findPools, listPorts, readPools } from "./requests.ts";
+
+/** Most bytes of the name of an engine: `ENGINE_NAME_BYTES` of the C library, less its NUL. */
+const INSTANCE_BYTES = 31;
+
+/** Options of `Netmap.open()`. */
+export interface NetmapOptions {
+  /**
+   * Where netmap lives: "kernel" is /dev/netmap, "embedded" valet's own engine in this process, "auto"
+   * what VALET_BACKEND says, or else the first that can be had. Default: "auto".
+   */
+  backend?: "auto" | BackendName | undefined;
+  /** Which engine: those of one name in one process are one. Default: "". At most 31
+   * bytes. The kernel ignores it. */
+  instance?: string | undefined;
+  /** File of the C library, instead of looking for it. */
+  library?: string | undefined;
+}
+
+/** Options of `Netmap.prepare()`. */
+export interface PrepareOptions extends Pick<NetmapOptions, "library"> {
+  /** Where to get the C library if this machine has none. */
+  download?: LibraryDownload | undefined;
+}
+
+/** Options of `netmap.createInterface()`. netmap may cut sizes to its limits. */
+export interface InterfaceOptions {
+  /** Slots per ring, of all rings. Default: 1024. */
+  slots?: number | undefined;
+  /** Slots per transmit ring. */
+  txSlots?: number | undefined;
+  /** Slots per receive ring. */
+  rxSlots?: number | undefined;
+  /** Rings in each direction. Default: 1. */
+  rings?: number | undefined;
+  /** Transmit rings. */
+  txRings?: number | undefined;
+  /** Receive rings. */
+  rxRings?: number | undefined;
+  /** Number of the memory region to use. Default: one of its own. */
+  memoryId?: number | undefined;
+}
+
+/**
+ * A netmap: ports, bridges and the memory that they live in.
+ *
+ * Closing it closes the ports that were opened through it and takes back the lookups that were set
+ * through it. Interfaces that were created stay.
+ *
+ * @example
+ * ```ts
+ * import { Netmap } from "@valet/valet";
+ * import assert from "node:assert/strict";
+ *
+ * using netmap = Netmap.open({ backend: "embedded", instance: "netmap example" });
+ * using port = netmap.open("vale0:a", { slots: 256 });
+ * assert.equal(netmap.backend, "embedded");
+ * assert.equal(netmap.ports()[0].name, "vale0:a");
+ * assert.equal(netmap.portInfo("vale0:a").txSlots, 256);
+ * ```
+ */
+export class Netmap implements Disposable {
+  readonly #descriptor: Descriptor;
+  readonly #asked: string;
+  readonly #ports = new Set<WeakRef<Port>>();
+
+  private constructor(descriptor: Descriptor, asked: string) {
+    this.#descriptor = descriptor;
+    this.#asked = asked;
+    // With the descriptor, which bridges hold on to as well
+    descriptor.closeWith(descriptor);
+  }
+
+  /**
+   * Opens a netmap. The first call loads the C library; see `loadLibrary()` for where it is looked for.
+   *
+   * Permission: --allow-ffi.
+   *
+   * @throws {NetmapError} ENOENT, EACCES ... if /dev/netmap was asked for and cannot be opened
+   * @throws {Error} if the C library cannot be found; the message says what was tried and what helps
+   */
+  static open(options: NetmapOptions = {}): Netmap {
+    const { backend = "auto", instance = "", library } = options;
+    for (const [key, value] of Object.entries({ backend, instance })) {
+      if (typeof value !== "string") {
+        throw new TypeError(`Cannot use ${show(value)} as ${key}: expected a string`);
+      }
+    }
+    if (!["auto", "kernel", "daemon", "embedded"].includes(backend)) {
+      throw new RangeError(
+        `Cannot use ${show(backend)} as backend: it is "auto", "kernel", "daemon" or "embedded"`,
+      );
+    }
+    const bytes = cString(instance).length - 1;
+    if (bytes > INSTANCE_BYTES) {
+      throw new RangeError(
+        `Cannot use ${
+          show(instance)
+        } as instance: it takes ${bytes} bytes, at most ${INSTANCE_BYTES} fit`,
+      );
+    }
+    const loaded = loadLibrary({ path: library });
+    const name = backend === "kernel" ? "/dev/netmap" : "netmap";
+    return new Netmap(Descriptor.open(loaded, backend, instance, name), backend);
+  }
+
+  /**
+   * Loads the C library, downloading it if there is no other way; `Netmap.open()` works afterwards.
+   * Only programs that import these modules from a URL need it.
+   *
+   * Permissions: --allow-ffi, and to download --allow-net, --allow-read, --allow-write, --allow-env.
+   */
+  static async prepare({ library, download }: PrepareOptions = {}): Promise<void> {
+    await prepareLibrary({ path: library, download });
+  }
+
+  /** Where it lives: "kernel", "daemon", "embedded". */
+  get backend(): BackendName {
+    return this.#descriptor.backend;
+  }
+
+  /** Which engine it is; "" for the usual one. */
+  get instance(): string {
+    return this.#descriptor.instance;
+  }
+
+  /** Why it lives there: a line for each backend, the chosen one first. */
+  get reason(): string {
+    this.#checkOpen("describe");
+    const text = new Uint8Array(1024);
+    const { functions } = this.#descriptor.library;
+    const length = functions.valet_reason(cString(this.#asked), text, text.length);
+    return new TextDecoder().decode(text.subarray(0, Math.min(length, text.length - 1))).trimEnd();
+  }
+
+  /** True after `close()`. */
+  get closed(): boolean {
+    return this.#descriptor.closed;
+  }
+
+  /**
+   * Opens a port. "vale0:a" is made if it does not exist, and goes with its last descriptor.
+   *
+   * @param name "vale0:a", "netmap:eth0", "vale0:a{1" ...; see `parsePortName()`
+   * @throws {SyntaxError} if the name is no port name
+   * @throws {NetmapError} EBUSY, ENXIO, ENOMEM ...; the message says what helps
+   */
+  open(name: string, options: PortOptions = {}): Port {
+    this.#checkOpen("open");
+    const opened: Port = openPort(this.#descriptor, name, options, () => this.#ports.delete(ref));
+    const ref = new WeakRef(opened);
+    this.#ports.add(ref);
+    return opened;
+  }
+
+  /**
+   * A bridge, whether it exists or not.
+   *
+   * @param name "vale0" or "vale0:"
+   * @throws {SyntaxError} if it is no name of a bridge
+   */
+  bridge(name: string): Bridge {
+    this.#checkOpen("use");
+    return new Bridge(this.#descriptor, bridgeName(name));
+  }
+
+  /**
+   * Makes a persistent interface, which can be attached to a bridge (VALE_NEWIF).
+   *
+   * @param name at most 15 characters: "vi0"
+   * @throws {NetmapError} EEXIST if it exists
+   */
+  createInterface(name: string, options: InterfaceOptions = {}): InterfaceInfo {
+    this.#checkOpen("create");
+    const { slots, rings, memoryId = 0 } = options;
+    const { txSlots = slots ?? 0, rxSlots = slots ?? 0 } = options;
+    const { txRings = rings ?? 0, rxRings = rings ?? 0 } = options;
+    const { buffers } = portMemory({
+      txSlots: txSlots || undefined,
+      rxSlots: rxSlots || undefined,
+      txRings: txRings || undefined,
+      rxRings: rxRings || undefined,
+    });
+    this.#descriptor.request(RequestType.VALE_NEWIF, name, VALE_NEWIF.size)
+      .setU32(VALE_NEWIF.txSlots, checkInteger("txSlots", txSlots, 0, 0xffffffff))
+      .setU32(VALE_NEWIF.rxSlots, checkInteger("rxSlots", rxSlots, 0, 0xffffffff))
+      .setU16(VALE_NEWIF.txRings, checkInteger("txRings", txRings, 0, 0xffff))
+      .setU16(VALE_NEWIF.rxRings, checkInteger("rxRings", rxRings, 0, 0xffff))
+      .setU16(VALE_NEWIF.memId, checkInteger("memoryId", memoryId, 0, 0xffff));
+    const need = `It needs ${buffers} buffers`;
+    return readInterfaceInfo(this.#descriptor.control("create", name, { need }), name);
+  }
+
+  /**
+   * Removes a persistent interface (VALE_DELIF).
+   *
+   * @throws {NetmapError} ENXIO if there is none of that name, EBUSY if it is attached or open
+   */
+  removeInterface(name: string): void {
+    this.#descriptor.request(RequestType.VALE_DELIF, name, 0);
+    this.#descriptor.control("remove", name);
+  }
+
+  /** All ports on all bridges. */
+  ports(): PortEntry[] {
+    return listPorts(this.#descriptor);
+  }
+
+  /**
+   * Rings, slots and memory of a port. A port that does not exist is made and removed, so what is
+   * told is what opening it would give.
+   *
+   * With netmap's kernel module, asking about a persistent port that is attached to a bridge makes it
+   * impossible to detach it (its issue 882): ask for `poolsInfo()` there.
+   *
+   * @param name a port's name, or the plain name of an interface: "vi0"
+   */
+  portInfo(name: string): PortInfo {
+    const request = requestName(name);
+    this.#descriptor.request(RequestType.PORT_INFO_GET, request, PORT_INFO.size);
+    return readPortInfo(this.#descriptor.control("describe", request));
+  }
+
+  /**
+   * The pools of a port's memory.
+   *
+   * @param of a port's name as in `portInfo()`, or the number of the memory region of a port
+   * that is on a bridge
+   */
+  poolsInfo(of: string | { memoryId: number }): PoolsInfo {
+    if (typeof of === "object" && of !== null) {
+      return findPools(this.#descriptor, checkInteger("memoryId", of.memoryId, 1, 0xffff));
+    }
+    return readPools(this.#descriptor, requestName(of));
+  }
+
+  /**
+   * Closes the ports that were opened through this object, takes its lookups back, and lets the engine
+   * go if nothing else holds it. Further calls do nothing.
+   *
+   * @throws {NetmapError} EDEADLK inside a lookup
+   */
+  close(): void {
+    if (this.closed) return;
+    checkOutsideLookup("close", "netmap");
+    takeBackLookups(this.#descriptor, this.#descriptor);
+    for (const ref of [...this.#ports]) ref.deref()?.close();
+    this.#descriptor.close();
+  }
+
+  /** The same as `close()`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #checkOpen(operation: string): void {
+    if (this.closed) throw closedError(operation, "netmap", "netmap");
+  }
+
+  /** What `console.log(netmap)` shows in Deno. */
+  [Symbol.for("Deno.customInspect")](): string {
+    if (this.closed) return "Netmap (closed)";
+    const instance = this.instance === "" ? "" : ` "${this.instance}"`;
+    const ports = this.ports().map((port) => port.name);
+    return `Netmap (${this.backend}${instance}, ` +
+      `${ports.length === 0 ? "no ports" : `ports ${ports.join(" ")}`})`;
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * Opening a port: from its name and options to a REGISTER request, and from the answer to a `Port`.
+ *
+ * @module
+ */
+
+import { RegisterFlag, RegisterMode, RequestType } from "./constants.ts";
+import { Descriptor } from "./descriptor.ts";
+import { checkInteger, NetmapError } from "./errors.ts";
+import { REGISTER } from "./layout.ts";
+import { portMemory } from "./memory.ts";
+import { Port } from "./port.ts";
+import { parsePortName, type PortConfig, type PortFlags, type PortName } from "./port_name.ts";
+import { Region } from "./region.ts";
+import { readPools } from "./requests.ts";
+
+/**
+ * Options of `netmap.open()`; they win over what the port's name says.
+ *
+ * Sizes count only when opening creates the port, and netmap may cut them to its limits: look at the
+ * rings.
+ */
+export interface PortOptions {
+  /** Slots per ring, of all rings. */
+  slots?: number | undefined;
+  /** Slots per transmit ring. */
+  txSlots?: number | undefined;
+  /** Slots per receive ring. */
+  rxSlots?: number | undefined;
+  /** Rings in each direction. */
+  rings?: number | undefined;
+  /** Transmit rings. */
+  txRings?: number | undefined;
+  /** Receive rings. */
+  rxRings?: number | undefined;
+  /** Number of a memory region to use: of another port, or 1 for the global one. */
+  memoryId?: number | undefined;
+  /** A port whose memory region to use, by its name: "vale0:b". */
+  share?: string | undefined;
+  /** Fail with EBUSY if one of the rings is open already, and let nobody else open them. */
+  exclusive?: boolean | undefined;
+  /** Which rings to bind. */
+  mode?: RegisterMode | undefined;
+  /** Bind only the ring with this index, in each direction. */
+  ring?: number | undefined;
+  /** Bind no receive rings. */
+  txOnly?: boolean | undefined;
+  /** Bind no transmit rings. */
+  rxOnly?: boolean | undefined;
+  /** Waiting for packets does not send what is in the transmit rings. */
+  noTxPoll?: boolean | undefined;
+}
+
+const MAX_U16 = 0xffff;
+const MAX_U32 = 0xffffffff;
+
+/** Opens a port. */
+export function openPort(
+  control: Descriptor,
+  name: string,
+  options: PortOptions,
+  onClose: (port: Port) => void,
+): Port {
+  const portName = withOptions(parsePortName(name), options);
+  refuseUnsupported(portName, control);
+  if (portName.share !== undefined) {
+    portName.memoryId = readPools(control, portName.share).memoryId;
+  }
+  const descriptor = Descriptor.open(
+    control.library,
+    control.backend,
+    control.instance,
+    portName.name,
+  );
+  let region: Region | undefined;
+  try {
+    register(descriptor, portName, options.noTxPoll ?? false);
+    const message = descriptor.control("open", portName.name, { need: needOf(portName) });
+    const memoryId = message.u16(REGISTER.memId);
+    const interfaceOffset = message.u64(REGISTER.offset);
+    region = Region.ofHandle(descriptor.library.functions, descriptor.handle, portName.name);
+    const port = new Port(
+      { descriptor, portName, region, memoryId, interfaceOffset },
+      onClose,
+    );
+    // Views keep the buffer alive, so the memory stays as long as somebody can look at it
+    descriptor.closeWith(region.buffer);
+    return port;
+  } catch (error) {
+    region?.close();
+    descriptor.close();
+    throw error;
+  }
+}
+
+/** The name with what the options say. */
+function withOptions(name: PortName, options: PortOptions): PortName {
+  const { slots, rings, memoryId, share, mode, ring } = options;
+  const size = (
+    key: keyof PortOptions,
+    value: number | undefined,
+    max: number,
+  ): number | undefined => value === undefined ? undefined : checkInteger(key, value, 0, max);
+  const given: { [Key in keyof PortConfig]?: number | undefined } = {
+    txSlots: size("txSlots", options.txSlots, MAX_U32) ?? size("slots", slots, MAX_U32),
+    rxSlots: size("rxSlots", options.rxSlots, MAX_U32) ?? size("slots", slots, MAX_U32),
+    txRings: size("txRings", options.txRings, MAX_U16) ?? size("rings", rings, MAX_U16),
+    rxRings: size("rxRings", options.rxRings, MAX_U16) ?? size("rings", rings, MAX_U16),
+  };
+  const { exclusive, txOnly, rxOnly } = options;
+  const port: PortName = {
+    ...name,
+    config: { ...name.config, ...defined<PortConfig>(given) },
+    flags: { ...name.flags, ...defined<PortFlags>({ exclusive, txOnly, rxOnly }) },
+  };
+  if (memoryId !== undefined) {
+    port.memoryId = checkInteger("memoryId", memoryId, 1, MAX_U16);
+    delete port.share;
+  }
+  if (share !== undefined) {
+    port.share = parsePortName(share).name;
+    delete port.memoryId;
+  }
+  if (ring !== undefined) {
+    port.ringIndex = checkInteger("ring", ring, 0, 4094);
+    if (port.mode !== RegisterMode.ONE_SW) port.mode = RegisterMode.ONE_NIC;
+  }
+  if (mode !== undefined) port.mode = checkInteger("mode", mode, 0, MAX_U32) as RegisterMode;
+  return port;
+}
+
+function defined<T>(values: { [Key in keyof T]?: T[Key] | undefined }): Partial<T> {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as Partial<T>;
+}
+
+function refuseUnsupported({ name, extmem, offset }: PortName, { backend }: Descriptor): void {
+  if (extmem === undefined && offset === undefined) return;
+  const option = extmem === undefined ? "@offset" : "@extmem";
+  throw new NetmapError("open", "EOPNOTSUPP", {
+    port: name,
+    backend,
+    hint: `valet does not support "${option}" yet: leave it out`,
+  });
+}
+
+function register(descriptor: Descriptor, port: PortName, noTxPoll: boolean): void {
+  const { config, flags } = port;
+  descriptor.request(RequestType.REGISTER, port.name, REGISTER.size)
+    .setU32(REGISTER.txSlots, config.txSlots)
+    .setU32(REGISTER.rxSlots, config.rxSlots)
+    .setU16(REGISTER.txRings, config.txRings)
+    .setU16(REGISTER.rxRings, config.rxRings)
+    .setU16(REGISTER.hostTxRings, config.hostTxRings)
+    .setU16(REGISTER.hostRxRings, config.hostRxRings)
+    .setU16(REGISTER.memId, port.memoryId ?? 0)
+    .setU16(REGISTER.ringId, port.ringIndex)
+    .setU32(REGISTER.mode, port.mode)
+    .setU64(REGISTER.flags, BigInt(registerFlags(flags, noTxPoll)));
+}
+
+function registerFlags(flags: PortFlags, noTxPoll: boolean): number {
+  return (flags.exclusive ? RegisterFlag.EXCLUSIVE : 0) |
+    (flags.zeroCopyMonitor ? RegisterFlag.ZCOPY_MON : 0) |
+    (flags.monitorTx ? RegisterFlag.MONITOR_TX : 0) |
+    (flags.monitorRx ? RegisterFlag.MONITOR_RX : 0) |
+    (flags.rxOnly ? RegisterFlag.RX_RINGS_ONLY : 0) |
+    (flags.txOnly ? RegisterFlag.TX_RINGS_ONLY : 0) |
+    (noTxPoll ? RegisterFlag.NO_TX_POLL : 0);
+}
+
+function needOf({ bridge, config }: PortName): string | undefined {
+  if (bridge === undefined) return undefined;
+  const { buffers, bytes } = portMemory({
+    txSlots: config.txSlots || undefined,
+    rxSlots: config.rxSlots || undefined,
+    txRings: config.txRings || undefined,
+    rxRings: config.rxRings || undefined,
+  });
+  return `A new port of this size needs ${buffers} buffers, ${Math.ceil(bytes / 2 ** 20)} MiB`;
+}

@@ -1,0 +1,293 @@
+/**
+ * Receiving: the loop over what lies in the receive rings.
+ *
+ * @module
+ */
+
+import { SlotFlag } from "./constants.ts";
+import { NetmapError } from "./errors.ts";
+import { RING } from "./layout.ts";
+import { Packet } from "./packet.ts";
+import type { Region } from "./region.ts";
+import { type RxRing, SLOT_WORDS } from "./ring.ts";
+
+const MOREFRAG = SlotFlag.MOREFRAG << 16;
+
+/** More packets than can be in the rings of a port; a small integer, which is faster to count. */
+const MOST = 0x3fffffff;
+
+/** Receives for one port: one packet object, one loop at a time. */
+export class Receiver {
+  /** The packet object. */
+  readonly packet: Packet = new Packet();
+  /** The loop that is running, the only one that may move the rings. */
+  current: ReceiveLoop | undefined;
+  /** Ring that the next loop begins with: after a limit another than before. */
+  firstRing = 0;
+  #scratch = new DataView(new ArrayBuffer(0));
+  readonly #port: string;
+  readonly #region: Region;
+  readonly #rings: readonly RxRing[];
+
+  /** Made by the port. */
+  constructor(port: string, region: Region, rings: readonly RxRing[]) {
+    this.#port = port;
+    this.#region = region;
+    this.#rings = rings;
+  }
+
+  /**
+   * Starts a loop over what is in the rings now; `sync` is called when slots were given back at its end.
+   * A loop that is still running loses its packet and
+   * cannot go on: two of them would hand out the same packets.
+   */
+  begin(limit: number, sync: () => void = () => {}): ReceiveLoop {
+    this.current?.end("replaced");
+    return this.current = new ReceiveLoop(this, this.#port, this.#region, this.#rings, limit, sync);
+  }
+
+  /** Where packets of several slots are put together. */
+  scratch(bytes: number): DataView<ArrayBuffer> {
+    if (this.#scratch.byteLength < bytes) this.#scratch = new DataView(new ArrayBuffer(bytes));
+    return this.#scratch;
+  }
+
+  /** Slots with packets, in all rings. */
+  get waiting(): number {
+    let count = 0;
+    for (const ring of this.#rings) count += ring.space;
+    return count;
+  }
+
+  /** Ends the loop that is running, if one is. */
+  end(): void {
+    this.current?.end();
+    this.packet.detach();
+  }
+}
+
+/**
+ * What `port.receive()` returns: gives the same packet object again and again. Slots that were seen go
+ * back when the loop has seen them all, and when it is left early.
+ */
+export class ReceiveLoop implements IterableIterator<Packet> {
+  readonly #receiver: Receiver;
+  readonly #packet: Packet;
+  readonly #port: string;
+  readonly #sync: () => void;
+  readonly #region: Region;
+  readonly #u32: Uint32Array;
+  readonly #view: DataView;
+  readonly #isLarge: boolean;
+  readonly #rings: readonly RxRing[];
+  readonly #result: IteratorYieldResult<Packet>;
+  #state: "running" | "ended" | "replaced" = "running";
+  #hasReleased = false;
+  #ringsLeft: number;
+  /** Packets that may still come, apart from those of the ring that is walked. */
+  #left: number;
+  /**
+   * The ring that is walked, from the slot `at` to before `stop`; its packets are before `tail`. Up to
+   * `end` the short way can be tried: not where offsets go beyond 2^31.
+   */
+  #ring: RxRing | undefined;
+  #slots = 0;
+  #firstSlot = 0;
+  #bufferBase = 0;
+  #bufferSize = 0;
+  #at = 0;
+  #end = 0;
+  #stop = 0;
+  #tail = 0;
+
+  /** Made by a {@linkcode Receiver}. */
+  constructor(
+    receiver: Receiver,
+    port: string,
+    region: Region,
+    rings: readonly RxRing[],
+    limit: number,
+    sync: () => void,
+  ) {
+    this.#receiver = receiver;
+    this.#sync = sync;
+    this.#packet = receiver.packet;
+    this.#port = port;
+    this.#region = region;
+    this.#u32 = region.u32;
+    this.#view = region.view;
+    this.#isLarge = region.length > 0x7fffffff;
+    this.#rings = rings;
+    this.#ringsLeft = rings.length;
+    this.#left = Math.min(limit, MOST);
+    this.#result = { done: false, value: receiver.packet };
+  }
+
+  /** The next packet. */
+  next(): IteratorResult<Packet, undefined> {
+    // Kept short, so that it is compiled into the loop: one slot, one packet, integers only
+    const slot = this.#at;
+    if (slot !== this.#end) {
+      const word = this.#firstSlot + slot * SLOT_WORDS;
+      const lengthAndFlags = this.#u32[word + 1];
+      const length = lengthAndFlags & 0xffff;
+      if ((lengthAndFlags & MOREFRAG) === 0 && length !== 0) {
+        this.#at = slot + 1 === this.#slots ? 0 : slot + 1;
+        const packet = this.#packet;
+        const offset = (this.#bufferBase + this.#u32[word] * this.#bufferSize) | 0;
+        packet.attach(this.#view, offset, length);
+        packet.fragments = 1;
+        return this.#result;
+      }
+    }
+    return this.#special();
+  }
+
+  /** Whatever is not one packet in one slot; the end of a ring too. */
+  #special(): IteratorResult<Packet, undefined> {
+    while (true) {
+      if (this.#at === this.#stop && !this.#nextRing()) return { done: true, value: undefined };
+      const slot = this.#at;
+      const allowed = this.#distance(slot, this.#stop);
+      const found = this.#gather(slot);
+      this.#allow(found ? allowed - 1 : allowed);
+      if (found) return this.#result;
+    }
+  }
+
+  /** Lets so many packets come from here on, each in a slot; what is too much for this ring stays. */
+  #allow(packets: number): void {
+    const here = Math.min(packets, this.#distance(this.#at, this.#tail));
+    this.#stop = (this.#at + here) % this.#slots;
+    this.#end = this.#isLarge ? this.#at : this.#stop;
+    this.#left += packets - here;
+  }
+
+  #distance(from: number, to: number): number {
+    return to >= from ? to - from : to + this.#slots - from;
+  }
+
+  /** Called when a `for` loop is left early: gives back the slots that were seen. */
+  return(): IteratorResult<Packet, undefined> {
+    this.end();
+    return { done: true, value: undefined };
+  }
+
+  /** Gives back all slots of the loop, seen or not. */
+  drain(): void {
+    if (this.#state === "running") { while (!this.next().done); }
+  }
+
+  /** Itself. */
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  /** Gives back the slots that were seen and lets go of the packet. */
+  end(state: "ended" | "replaced" = "ended"): void {
+    if (this.#state !== "running") return;
+    this.#state = state;
+    this.#release();
+    this.#packet.detach();
+    this.#receiver.current = undefined;
+    if (this.#hasReleased && state === "ended" && !this.#region.closed) this.#sync();
+  }
+
+  #release(): void {
+    if (this.#ring !== undefined && !this.#region.closed) {
+      this.#ring.publish(this.#at);
+      this.#hasReleased = true;
+    }
+    this.#ring = undefined;
+    this.#at =
+      this.#end =
+      this.#stop =
+      this.#tail =
+        0;
+  }
+
+  /** Goes to the next ring that has something; false if there is none. */
+  #nextRing(): boolean {
+    if (this.#state !== "running") return this.#checkReplaced();
+    const rings = this.#rings;
+    const limited = this.#left === 0;
+    while (!limited && this.#ringsLeft > 0) {
+      this.#release();
+      const index = (this.#receiver.firstRing + rings.length - this.#ringsLeft) % rings.length;
+      this.#ringsLeft--;
+      const ring = rings[index];
+      const { head, tail } = ring;
+      if (head === tail) continue;
+      this.#ring = ring;
+      this.#slots = ring.slots;
+      this.#firstSlot = (ring.offset + RING.slots) / 4;
+      this.#bufferBase = ring.bufferBase;
+      this.#bufferSize = ring.bufferSize;
+      this.#at = head;
+      this.#tail = tail;
+      const packets = this.#left;
+      this.#left = 0;
+      this.#allow(packets);
+      this.#packet.ring = ring.index;
+      return true;
+    }
+    // So that a ring that is always full does not keep the others from being read
+    const seen = rings.length - this.#ringsLeft;
+    this.#receiver.firstRing = limited && rings.length > 0
+      ? (this.#receiver.firstRing + seen) % rings.length
+      : 0;
+    this.end();
+    return false;
+  }
+
+  #checkReplaced(): false {
+    if (this.#state === "ended") return false;
+    throw new NetmapError("receive", "EBUSY", {
+      port: this.#port,
+      hint: "Another receive loop has begun on the port; end one before the next begins",
+    });
+  }
+
+  /**
+   * Takes the packet that begins in a slot, put together if it is in several. An unfinished one ends
+   * where the ring does.
+   *
+   * @returns false if it is empty: room that a sender took and did not need
+   */
+  #gather(first: number): boolean {
+    const u32 = this.#u32;
+    let slot = first, bytes = 0, fragments = 0, more = true;
+    while (more) {
+      const lengthAndFlags = u32[this.#firstSlot + slot * SLOT_WORDS + 1];
+      bytes += lengthAndFlags & 0xffff;
+      fragments++;
+      slot = slot + 1 === this.#slots ? 0 : slot + 1;
+      more = (lengthAndFlags & MOREFRAG) !== 0 && slot !== this.#tail;
+    }
+    this.#at = slot;
+    if (bytes === 0) return false;
+    if (fragments === 1) this.#packet.attach(this.#view, this.#offset(first), bytes);
+    else this.#packet.attach(this.#copy(first, fragments, bytes), 0, bytes);
+    this.#packet.fragments = fragments;
+    return true;
+  }
+
+  #offset(slot: number): number {
+    return this.#bufferBase + this.#u32[this.#firstSlot + slot * SLOT_WORDS] * this.#bufferSize;
+  }
+
+  #copy(first: number, fragments: number, bytes: number): DataView<ArrayBuffer> {
+    const { u8 } = this.#region;
+    const scratch = this.#receiver.scratch(bytes);
+    const to = new Uint8Array(scratch.buffer);
+    let slot = first, at = 0;
+    for (let i = 0; i < fragments; i++) {
+      const length = this.#u32[this.#firstSlot + slot * SLOT_WORDS + 1] & 0xffff;
+      const from = this.#offset(slot);
+      to.set(u8.subarray(from, from + length), at);
+      at += length;
+      slot = slot + 1 === this.#slots ? 0 : slot + 1;
+    }
+    return scratch;
+  }
+}

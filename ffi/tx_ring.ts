@@ -1,0 +1,219 @@
+/**
+ * Transmit rings, and how packets get into them fast.
+ *
+ * @module
+ */
+
+import type { PacketTemplate } from "../packet/template.ts";
+import { MAX_FRAGMENTS, SlotFlag } from "./constants.ts";
+import { RING } from "./layout.ts";
+import type { Region } from "./region.ts";
+import { Ring, type RingPlace, SLOT_WORDS } from "./ring.ts";
+
+const MOREFRAG = SlotFlag.MOREFRAG << 16;
+
+/** A number for each template, to remember where its bytes are. */
+const templateNumbers = new WeakMap<PacketTemplate, number>();
+let lastNumber = 0;
+
+function numberOf(template: PacketTemplate): number {
+  let number = templateNumbers.get(template);
+  if (number === undefined) templateNumbers.set(template, number = nextNumber());
+  return number;
+}
+
+function nextNumber(): number {
+  return lastNumber = (lastNumber + 1) % 0x7fffffff || 1;
+}
+
+/**
+ * A transmit ring: the slots from `head` to `tail - 1` are free.
+ *
+ * A buffer is written whole once and only patched from then on, as long as nobody else writes to it.
+ * `#stamps` says what each slot's buffer holds. Others who could write are: this program through
+ * `bytes()` and `swap()`, which tell us, and through `region`, whose `exposed` tells us; other descriptors bound to the same ring, which leave
+ * their number in the room for locks at the end of the ring's header; the other end of a pipe, so
+ * rings of pipes have no stamps.
+ */
+export class TxRing extends Ring {
+  /** "tx". */
+  readonly kind = "tx";
+  readonly #region: Region;
+  readonly #firstSlot: number;
+  readonly #ownerWord: number;
+  readonly #owner = crypto.getRandomValues(new Uint32Array(1))[0] | 1;
+  readonly #stamps: Uint32Array | null;
+  /** Where `put()` left head, and a tail that was seen: a bound that needs no atomic load. */
+  #lastHead = -1;
+  #knownTail = 0;
+
+  /** Rings come with their port. */
+  constructor(place: RingPlace, isPipe: boolean) {
+    super(place);
+    this.#region = place.region;
+    this.#firstSlot = (place.offset + RING.slots) / 4;
+    this.#ownerWord = (place.offset + RING.size) / 4 - 1;
+    this.#stamps = isPipe ? null : new Uint32Array(this.slots);
+  }
+
+  /** Bytes of the longest packet that one slot can hold. */
+  get slotBytes(): number {
+    return Math.min(this.bufferSize, 0xffff);
+  }
+
+  /** Slots that a packet of so many bytes takes. */
+  slotsFor(length: number): number {
+    return Math.ceil(length / this.slotBytes);
+  }
+
+  /**
+   * Checks that a packet can ever be sent with this ring.
+   *
+   * @throws {RangeError} if it is empty or too long
+   */
+  checkLength(length: number): void {
+    const limit = Math.min(MAX_FRAGMENTS, this.slots - 1) * this.slotBytes;
+    if (length >= 1 && length <= limit) return;
+    throw new RangeError(
+      length < 1
+        ? "Cannot send a packet of 0 bytes"
+        : limit === 0
+        ? "Cannot send with a ring of 1 slot: open the port with more slots"
+        : `Cannot send a packet of ${length} bytes: at most ${limit} fit in ${
+          Math.min(MAX_FRAGMENTS, this.slots - 1)
+        } slots of ${this.slotBytes} bytes`,
+    );
+  }
+
+  /**
+   * Puts one packet into the next slots, several if it is longer than a buffer. It is sent by the next
+   * sync.
+   *
+   * @returns false if there are not enough free slots
+   * @throws {RangeError} if the packet is empty or too long
+   */
+  put(frame: Uint8Array): boolean {
+    const { length } = frame;
+    this.checkLength(length);
+    const limit = this.slotBytes;
+    if (length > limit) return this.#putFragments(frame);
+    this.#claim();
+    const slot = this.head;
+    if (!this.#hasRoom(slot, 1)) return false;
+    this.#write(slot, frame, length);
+    this.store(this.#lastHead = this.next(slot));
+    return true;
+  }
+
+  #putFragments(frame: Uint8Array): boolean {
+    const { length } = frame;
+    const limit = this.slotBytes;
+    this.#claim();
+    let slot = this.head;
+    if (!this.#hasRoom(slot, this.slotsFor(length))) return false;
+    for (let at = 0; at < length; at += limit) {
+      const end = Math.min(at + limit, length);
+      this.#write(slot, frame.subarray(at, end), (end - at) | (end < length ? MOREFRAG : 0));
+      slot = this.next(slot);
+    }
+    this.store(this.#lastHead = slot);
+    return true;
+  }
+
+  /** See `Ring`. */
+  override publish(slot: number): void {
+    this.#lastHead = -1;
+    this.store(slot);
+  }
+
+  #hasRoom(head: number, slots: number): boolean {
+    // tail only moves on; but if head was moved by others, it may have gone past the tail we know
+    const isKnown = head === this.#lastHead && !this.#region.exposed;
+    if (isKnown && this.distance(head, this.#knownTail) >= slots) return true;
+    this.#lastHead = head;
+    this.#knownTail = this.tail;
+    return this.distance(head, this.#knownTail) >= slots;
+  }
+
+  #write(slot: number, bytes: Uint8Array, lengthAndFlags: number): void {
+    const { u32, u8 } = this.#region;
+    const word = this.#firstSlot + slot * SLOT_WORDS;
+    u8.set(bytes, this.bufferBase + u32[word] * this.bufferSize);
+    u32[word + 1] = lengthAndFlags;
+    if (this.#stamps !== null) this.#stamps[slot] = 0;
+  }
+
+  /**
+   * Puts the same packet into the next slots again and again.
+   *
+   * @param frame fits in one slot
+   * @param count packets; not more than there is `space`
+   * @param stamp from {@linkcode newStamp}, the same while the frame's bytes stay the same
+   */
+  putCopies(frame: Uint8Array, count: number, stamp: number): void {
+    this.#claim();
+    const { u32, u8 } = this.#region;
+    const { bufferBase, bufferSize, slots } = this;
+    const { length } = frame;
+    const stamps = this.#region.exposed ? null : this.#stamps;
+    let slot = this.head;
+    for (let i = 0; i < count; i++) {
+      const word = this.#firstSlot + slot * SLOT_WORDS;
+      if (stamps === null || stamps[slot] !== stamp) {
+        u8.set(frame, bufferBase + u32[word] * bufferSize);
+        if (stamps !== null) stamps[slot] = stamp;
+      }
+      u32[word + 1] = length;
+      if (++slot === slots) slot = 0;
+    }
+    this.publish(slot);
+  }
+
+  /**
+   * Puts packets of a template into the next slots.
+   *
+   * @param template whose longest packet fits in one slot
+   * @param count packets; not more than there is `space`
+   */
+  putTemplate(template: PacketTemplate, count: number): void {
+    this.#claim();
+    const { u32, u8 } = this.#region;
+    const { bufferBase, bufferSize, slots } = this;
+    const stamps = this.#region.exposed ? null : this.#stamps;
+    const stamp = numberOf(template);
+    let slot = this.head;
+    for (let i = 0; i < count; i++) {
+      const word = this.#firstSlot + slot * SLOT_WORDS;
+      const offset = bufferBase + u32[word] * bufferSize;
+      if (stamps !== null && stamps[slot] === stamp) {
+        u32[word + 1] = template.patch(u8, offset);
+      } else {
+        u32[word + 1] = template.writeTo(u8, offset);
+        if (stamps !== null) stamps[slot] = stamp;
+      }
+      if (++slot === slots) slot = 0;
+    }
+    this.publish(slot);
+  }
+
+  /** A number that stands for bytes no slot holds yet. */
+  newStamp(): number {
+    return nextNumber();
+  }
+
+  /** The slot's buffer has to be written whole next time. */
+  protected override touched(slot: number): void {
+    if (this.#region.closed) return;
+    this.#claim();
+    if (this.#stamps !== null) this.#stamps[slot] = 0;
+  }
+
+  /** Makes us the one who wrote last; if it was another, its buffers are not as we left them. */
+  #claim(): void {
+    const { u32 } = this.#region;
+    if (u32[this.#ownerWord] === this.#owner) return;
+    u32[this.#ownerWord] = this.#owner;
+    this.#lastHead = -1;
+    this.#stamps?.fill(0);
+  }
+}
