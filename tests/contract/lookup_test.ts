@@ -1,0 +1,397 @@
+/** Lookups in TypeScript: where packets go, and what becomes of lookups that do not behave. */
+
+import assert from "node:assert/strict";
+import { BROADCAST, DROP, type Lookup, type LookupPacket } from "../../mod.ts";
+import { assertDrops, codeOf, forEachBackend, throwsCode } from "./backends.ts";
+import { frame, mac, slotsOf, tags } from "./frames.ts";
+
+const ENGINE_ONLY = {
+  skip: { kernel: "the kernel takes lookups from kernel modules only: EOPNOTSUPP" },
+};
+
+const TAG = 14;
+
+forEachBackend((backend) => {
+  backend.test("the kernel has no lookups in a script, and says so", {
+    skip: { embedded: "the engine has them", daemon: "the engine has them" },
+  }, (scene) => {
+    scene.ports(1);
+    throwsCode("EOPNOTSUPP", () => scene.bridge.lookup = () => 0);
+    assert.equal(scene.bridge.lookup, "learning");
+    scene.bridge.lookup = "learning";
+    scene.bridge.lookup = null;
+  });
+
+  backend.test("a packet goes to the port that the lookup names", ENGINE_ONLY, (scene) => {
+    const [a, b, c] = scene.ports(3);
+    scene.bridge.lookup = (packet) => packet.u32(TAG);
+    a.sendMany([1, 2, 1, 2, 2].map((tag) => frame({ tag })));
+    assert.deepEqual([tags(a), tags(b), tags(c)], [[], [1, 1], [2, 2, 2]]);
+    assertDrops(a, {});
+  });
+
+  backend.test("BROADCAST reaches all others, DROP nobody", ENGINE_ONLY, (scene) => {
+    const [a, b, c] = scene.ports(3);
+    scene.bridge.lookup = (packet) => packet.u32(TAG) % 2 ? BROADCAST : DROP;
+    b.sendMany([1, 2, 3, 4].map((tag) => frame({ tag, to: mac(1) })));
+    assert.deepEqual([tags(a), tags(b), tags(c)], [[1, 3], [], [1, 3]]);
+    assertDrops(b, { lookup: 2 });
+  });
+
+  backend.test(
+    "a port that is not there, or the sender itself, drops the packet",
+    ENGINE_ONLY,
+    (scene) => {
+      const [a, b] = scene.ports(2);
+      const answers = [5, 253, 256, 0xfffffff0, 0];
+      scene.bridge.lookup = (packet) => answers[packet.u32(TAG)];
+      a.sendMany(answers.map((_, tag) => frame({ tag })));
+      assert.deepEqual([tags(a), tags(b)], [[], []]);
+      assertDrops(a, { noPort: 4, samePort: 1 });
+    },
+  );
+
+  backend.test(
+    "answers that are no port number drop the packet, and are counted",
+    ENGINE_ONLY,
+    (scene) => {
+      const [a, b] = scene.ports(2);
+      const garbage: unknown[] = [
+        NaN,
+        -1,
+        1.5,
+        Infinity,
+        2 ** 32,
+        2 ** 32 - 1,
+        "x",
+        "1",
+        undefined,
+        null,
+        true,
+        {},
+        [],
+        [1],
+        1n,
+        Symbol("port"),
+        () => 1,
+        Promise.resolve(1),
+        new Date(),
+      ];
+      scene.bridge.lookup = ((packet: LookupPacket) => garbage[packet.u32(TAG)]) as Lookup;
+      a.sendMany([...garbage.map((_, tag) => frame({ tag }))]);
+      assert.deepEqual(tags(b), []);
+      assertDrops(a, { garbage: garbage.length });
+    },
+  );
+
+  backend.test(
+    "300 is a port number like others, and there is no such port",
+    ENGINE_ONLY,
+    (scene) => {
+      const [a] = scene.ports(2);
+      scene.bridge.lookup = () => 300;
+      a.send(frame());
+      assertDrops(a, { noPort: 1 });
+    },
+  );
+
+  backend.test(
+    "a lookup that throws: the sender gets it once, the batch is counted",
+    ENGINE_ONLY,
+    (scene) => {
+      const [a, b] = scene.ports(2);
+      const cause = new Error("no idea");
+      let calls = 0;
+      scene.bridge.lookup = (packet) => {
+        calls++;
+        if (packet.u32(TAG) === 3) throw cause;
+        return 1;
+      };
+      const error = throwsCode(
+        "ECANCELED",
+        () => a.sendMany([1, 2, 3, 4, 5].map((tag) => frame({ tag }))),
+      );
+      assert.equal(error.cause, cause);
+      assert.equal(error.port, a.name);
+      assert.match(error.message, /^Cannot send on .*: Operation canceled \(ECANCELED\)\nHint: /);
+      assert.match(error.hint ?? "", new RegExp(`"${scene.bridgeName}".*no idea`));
+      assert.match(error.hint ?? "", /packet 3 of 5/);
+      assert.equal(calls, 3);
+      assert.deepEqual(tags(b), []);
+      assertDrops(a, { failed: 5 });
+      a.send(frame({ tag: 7 }));
+      assert.deepEqual(tags(b), [7]);
+      assertDrops(a, { failed: 5 });
+    },
+  );
+
+  for (const [what, thrown] of [["a string", "oops"], ["undefined", undefined], ["null", null]]) {
+    backend.test(`a lookup may throw ${what}`, ENGINE_ONLY, (scene) => {
+      const [a] = scene.ports(2);
+      scene.bridge.lookup = () => {
+        throw thrown;
+      };
+      const error = throwsCode("ECANCELED", () => a.send(frame()));
+      assert.equal(error.cause, thrown);
+    });
+  }
+
+  backend.test(
+    "a lookup that throws in each of many batches is reported for each send",
+    ENGINE_ONLY,
+    (scene) => {
+      const [a] = scene.ports(2, { slots: 1024 });
+      let calls = 0;
+      scene.bridge.lookup = () => {
+        throw new Error(`call ${++calls}`);
+      };
+      const error = throwsCode("ECANCELED", () => a.send(frame(), { count: 1000, batch: 1000 }));
+      assert.equal((error.cause as Error).message, "call 1");
+      assertDrops(a, { failed: 1000 });
+      const next = throwsCode("ECANCELED", () => a.send(frame()));
+      assert.equal((next.cause as Error).message, `call ${calls}`);
+      scene.bridge.lookup = "learning";
+      a.send(frame());
+    },
+  );
+
+  backend.test("poll() reports a lookup that throws as well", ENGINE_ONLY, async (scene) => {
+    const [a] = scene.ports(2);
+    scene.bridge.lookup = () => {
+      throw new Error("in poll");
+    };
+    const put = (): void => {
+      a.txRings[0].put(frame());
+    };
+    put();
+    assert.match(String(throwsCode("ECANCELED", () => a.poll("read")).cause), /in poll/);
+    put();
+    assert.match(String(throwsCode("ECANCELED", () => a.txSync()).cause), /in poll/);
+    put();
+    await assert.rejects(a.wait({ timeoutMs: 0 }), { code: "ECANCELED" });
+    assertDrops(a, { failed: 3 });
+  });
+
+  backend.test(
+    "values that cannot be lookups are refused, async functions too",
+    ENGINE_ONLY,
+    (scene) => {
+      scene.ports(1);
+      for (
+        const wrong of [
+          5,
+          "flood",
+          {},
+          undefined,
+          async () => await 1,
+          function* () {},
+          Symbol("x"),
+        ]
+      ) {
+        assert.throws(() => scene.bridge.lookup = wrong as unknown as Lookup, TypeError);
+      }
+      assert.equal(scene.bridge.lookup, "learning");
+    },
+  );
+
+  backend.test("a lookup for a bridge without ports is ENXIO", ENGINE_ONLY, (scene) => {
+    const error = throwsCode("ENXIO", () => scene.bridge.lookup = () => 0);
+    assert.match(error.hint ?? "", /exists while it has ports/);
+  });
+
+  backend.test("a lookup sees the packet: sender, ring, length, bytes", ENGINE_ONLY, (scene) => {
+    const [, b] = scene.ports(2, { rings: 2 });
+    const seen: unknown[] = [];
+    scene.bridge.lookup = (packet) => {
+      const { port, ring, length, readableLength, fragments, index, etherType } = packet;
+      seen.push([port, ring, length, readableLength, fragments, index, etherType, packet.u32(TAG)]);
+      return DROP;
+    };
+    const sent = frame({ tag: 9, length: 100 });
+    sent.set([0x08, 0x06], 12);
+    b.send(sent, { ring: 1 });
+    b.send(frame({ tag: 1 }), { count: 2 });
+    b.send(frame({ tag: 2, length: 5000 }));
+    const type = 0;
+    assert.deepEqual(seen, [
+      [1, 1, 100, 100, 1, 0, 0x0806, 9],
+      [1, 0, 60, 60, 1, 0, type, 1],
+      [1, 0, 60, 60, 1, 1, type, 1],
+      [1, 0, 5000, 2048, 3, 0, type, 2],
+    ]);
+  });
+
+  backend.test("a lookup chooses the receiver's ring, modulo what it has", ENGINE_ONLY, (scene) => {
+    const [a, b] = [scene.port("a"), scene.port("b", { rings: 3 })];
+    scene.bridge.lookup = (packet) => {
+      packet.ring = packet.u32(TAG);
+      return 1;
+    };
+    a.sendMany([0, 1, 2, 5, 0xffffffff].map((tag) => frame({ tag })));
+    b.rxSync();
+    assert.deepEqual(b.rxRings.map((ring) => slotsOf(ring).length), [2, 1, 2]);
+  });
+
+  backend.test("a lookup is called with whole batches if it wants to", ENGINE_ONLY, (scene) => {
+    const [a, b, c] = scene.ports(3, { slots: 1024 });
+    const sizes: number[] = [];
+    scene.bridge.setLookup((batch) => {
+      sizes.push(batch.length);
+      assert.equal(batch.source, 0);
+      for (let i = 0; i < batch.length; i++) {
+        const tag = batch.packet(i).u32(TAG);
+        if (tag % 3 !== 0) batch.setDestination(i, tag % 3);
+      }
+      assert.throws(() => batch.packet(batch.length), RangeError);
+      assert.throws(() => batch.setDestination(-1, 0), RangeError);
+      assert.throws(() => batch.setDestination(0.5, 0), RangeError);
+    }, { batch: true });
+    const sent = Array.from({ length: 900 }, (_, tag) => frame({ tag }));
+    a.sendMany(sent, { batch: 900 });
+    assert.equal(sizes.reduce((sum, size) => sum + size), 900);
+    assert.ok(sizes.every((size) => size <= 256));
+    assert.equal(b.receiveFrames().length, 300);
+    assert.equal(c.receiveFrames().length, 300);
+    assertDrops(a, { lookup: 300 });
+  });
+
+  backend.test("the packet, and the batch, are empty after the lookup", ENGINE_ONLY, (scene) => {
+    const [a] = scene.ports(2);
+    let kept: LookupPacket | undefined;
+    scene.bridge.lookup = (packet) => {
+      kept = packet;
+      return DROP;
+    };
+    a.send(frame({ tag: 5 }));
+    assert.equal(kept!.length, 0);
+    assert.equal(kept!.u32(TAG), 0);
+    assert.deepEqual(kept!.copy(), new Uint8Array(0));
+  });
+
+  backend.test("in a lookup nothing can be sent or closed", ENGINE_ONLY, (scene) => {
+    const [a, b] = scene.ports(2);
+    const actions: (() => unknown)[] = [
+      () => a.send(frame()),
+      () => b.send(frame()),
+      () => b.txSync(),
+      () => b.poll("write"),
+      () => a.close(),
+      () => b.close(),
+      () => scene.netmap.close(),
+    ];
+    const found: string[] = [];
+    scene.bridge.lookup = () => {
+      for (const action of actions) found.push(codeOf(action));
+      return 1;
+    };
+    a.send(frame({ tag: 1 }));
+    assert.deepEqual(found, actions.map(() => "EDEADLK"));
+    assert.deepEqual([a.closed, b.closed], [false, false]);
+    assert.deepEqual(tags(b), [1]);
+  });
+
+  backend.test(
+    "in a lookup one can look around, open ports and change the lookup",
+    ENGINE_ONLY,
+    (scene) => {
+      const [a, b] = scene.ports(2);
+      const { bridge } = scene;
+      const names: string[][] = [];
+      bridge.lookup = () => {
+        scene.port(`new${names.length}`);
+        names.push(bridge.ports().map((port) => port.interface));
+        bridge.lookup = () => DROP;
+        return 1;
+      };
+      a.sendMany([frame({ tag: 1 }), frame({ tag: 2 })]);
+      assert.deepEqual(names, [["p0", "p1", "new0"], ["p0", "p1", "new0", "new1"]]);
+      assert.deepEqual(tags(b), [1, 2]);
+      a.send(frame({ tag: 3 }));
+      assert.deepEqual(tags(b), []);
+      assertDrops(a, { lookup: 1 });
+    },
+  );
+
+  backend.test("setting, replacing and taking back a lookup", ENGINE_ONLY, (scene) => {
+    const [a, b, c] = scene.ports(3);
+    const { bridge } = scene;
+    const toB: Lookup = () => 1, toC: Lookup = () => 2;
+    assert.equal(bridge.lookup, "learning");
+    bridge.lookup = toB;
+    assert.equal(bridge.lookup, toB);
+    assert.equal(bridge.info().lookup, "script");
+    a.send(frame({ tag: 1 }));
+    bridge.lookup = toC;
+    a.send(frame({ tag: 2 }));
+    bridge.lookup = null;
+    assert.equal(bridge.lookup, "learning");
+    a.send(frame({ tag: 3 }));
+    assert.deepEqual([tags(b), tags(c)], [[1, 3], [2, 3]]);
+  });
+
+  backend.test(
+    "closing the bridge object brings the learning bridge back",
+    ENGINE_ONLY,
+    (scene) => {
+      const [a, b] = scene.ports(2);
+      {
+        using bridge = scene.bridge;
+        bridge.lookup = () => DROP;
+        a.send(frame({ tag: 1 }));
+      }
+      assert.equal(scene.bridge.info().lookup, "learning");
+      a.send(frame({ tag: 2 }));
+      assert.deepEqual(tags(b), [2]);
+    },
+  );
+
+  backend.test(
+    "closing the netmap that set a lookup takes it back; others' ports stay",
+    ENGINE_ONLY,
+    (scene) => {
+      const [a, b] = scene.ports(2);
+      const other = scene.another();
+      other.bridge(scene.bridgeName).lookup = () => DROP;
+      a.send(frame({ tag: 1 }));
+      other.close();
+      a.send(frame({ tag: 2 }));
+      assert.deepEqual(tags(b), [2]);
+    },
+  );
+
+  backend.test("the lookup goes with the bridge's last port", ENGINE_ONLY, (scene) => {
+    const [a] = scene.ports(1);
+    scene.bridge.lookup = () => DROP;
+    a.close();
+    const [b, c] = scene.ports(2);
+    b.send(frame({ tag: 4 }));
+    assert.deepEqual(tags(c), [4]);
+  });
+
+  backend.test(
+    "a lookup learns nothing; the table is as it was afterwards",
+    ENGINE_ONLY,
+    (scene) => {
+      const [a, b, c] = scene.ports(3);
+      a.send(frame({ from: mac(1) }));
+      scene.bridge.lookup = () => DROP;
+      b.send(frame({ from: mac(2) }));
+      scene.bridge.lookup = "learning";
+      tags(b), tags(c);
+      c.send(frame({ from: mac(3), to: mac(1), tag: 1 }));
+      c.send(frame({ from: mac(3), to: mac(2), tag: 2 }));
+      assert.deepEqual([tags(a), tags(b)], [[1, 2], [2]]);
+    },
+  );
+
+  backend.test("lookups of hundreds of ports see each port's own memory", ENGINE_ONLY, (scene) => {
+    const ports = scene.ports(520, { slots: 2 });
+    scene.bridge.lookup = (packet) => packet.port === packet.u32(TAG) ? 0 : DROP;
+    const [sink] = ports;
+    for (const port of ports.slice(1)) {
+      const { portIndex = 0 } = port.counters();
+      port.send(frame({ tag: portIndex }));
+      assert.deepEqual(tags(sink), [portIndex]);
+    }
+  });
+});
