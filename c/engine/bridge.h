@@ -17,6 +17,7 @@
 #include "../uapi/valet_requests.h"
 #include "port.h"
 #include "table.h"
+#include "thread_life.h"
 
 /* Port indices are below this; 254 and 255 are never given. */
 #define BRIDGE_PORTS_MAX 4352
@@ -27,6 +28,7 @@ struct lookup {
 	valet_lookup_function function; /* LEARNING and NATIVE */
 	valet_lookup_script script; /* SCRIPT */
 	void *context;
+	struct thread_life *thread; /* SCRIPT: the one that the function lives and dies with */
 };
 
 struct bridge_view {
@@ -69,6 +71,16 @@ int bridge_set_lookup(struct bridge *bridge, const struct lookup *lookup);
 /* Frees what senders no longer look at. Returns how many replaced views are left. */
 uint32_t bridge_reclaim(struct bridge *bridge);
 uint32_t bridge_number(const struct bridge *bridge);
+
+/* The lookup that decides; learning where the thread of a script's function has ended. */
+static inline enum valet_lookup_kind view_lookup_kind(const struct bridge_view *view)
+{
+	const struct lookup *lookup = &view->lookup;
+
+	if (lookup->kind == VALET_LOOKUP_SCRIPT && load_acquire(&lookup->thread->ended))
+		return VALET_LOOKUP_LEARNING;
+	return lookup->kind;
+}
 
 /* The packets' path. */
 

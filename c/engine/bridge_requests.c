@@ -128,7 +128,7 @@ static void bridge_get(struct bridge *bridge, struct valet_req_bridge *body)
 	*body = (struct valet_req_bridge){
 		.index = bridge_number(bridge),
 		.ports = bridge->count,
-		.lookup = bridge->view->lookup.kind,
+		.lookup = view_lookup_kind(bridge->view),
 		.table_buckets = TABLE_BUCKETS,
 		.table_entries = entries,
 		.ageing_ms = read_once(&bridge->table.ageing_ms),
@@ -169,6 +169,11 @@ static int lookup_set(struct bridge *bridge, struct valet_req_lookup *body)
 
 	if (body->kind > VALET_LOOKUP_SCRIPT || (body->kind && !body->function))
 		return -EINVAL;
+	if (body->kind == VALET_LOOKUP_SCRIPT) {
+		lookup.thread = thread_life_mine();
+		if (!lookup.thread)
+			return -ENOMEM;
+	}
 	rc = bridge_set_lookup(bridge, &lookup);
 	if (rc < 0)
 		return rc;
