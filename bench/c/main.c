@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bench ROW [THREADS]        for each line on stdin, a number of seconds, measures so long and
+ *                            prints millions of packets a second
+ * bench memory SLOTS PORTS   opens so many ports and prints what one took
+ * With BENCH_PIN=0 in the environment threads are not bound to CPUs.
+ */
+#include "port.h"
+#include "row.h"
+
+enum { THREADS_MAX = 64 };
+
+static int measure(const char *name, uint32_t threads)
+{
+	const struct bench_row *row = bench_row_find(name);
+	const char *setting = getenv("BENCH_PIN");
+	int pin = !setting || strcmp(setting, "0");
+	void *states[THREADS_MAX];
+	double seconds;
+
+	if (!row || threads < 1 || threads > THREADS_MAX) {
+		fprintf(stderr, "Cannot measure \"%s\" with %u threads\n", name, threads);
+		return 2;
+	}
+	if (pin)
+		bench_pin(0);
+	for (uint32_t i = 0; i < threads; i++)
+		states[i] = row->open(i);
+	while (scanf("%lf", &seconds) == 1) {
+		double mpps = threads == 1 ?
+				      bench_measure(row, states[0], seconds) :
+				      bench_measure_threads(row, states, threads, seconds, pin);
+
+		printf("%.6f\n", mpps);
+		fflush(stdout);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 4 && !strcmp(argv[1], "memory")) {
+		bench_memory((uint32_t)atoi(argv[2]), (uint32_t)atoi(argv[3]));
+		return 0;
+	}
+	if (argc == 2 || argc == 3)
+		return measure(argv[1], argc == 3 ? (uint32_t)atoi(argv[2]) : 1);
+	fprintf(stderr, "usage: bench ROW [THREADS] | bench memory SLOTS PORTS\n");
+	return 2;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What can be measured, and how long it is measured. */
+#ifndef BENCH_ROW_H
+#define BENCH_ROW_H
+
+#include <stdint.h>
+
+#define BENCH_BATCH 256 /* packets a sync */
+#define BENCH_BATCHES 16 /* batches a round: between two looks at the clock */
+#define BENCH_PAIRS 500 /* of the row with many ports, */
+#define BENCH_PAIR_SLOTS 256 /* and the slots of each of their rings; a quarter of them is a batch */
+
+struct bench_row {
+	const char *name;
+	/* Sets up one more of it, for another thread; `index` counts them from 0. Exits if it cannot. */
+	void *(*open)(uint32_t index);
+	/* Sends and receives some packets, and exits if one is lost. Returns how many were sent. */
+	uint64_t (*round)(void *state);
+};
+
+extern const struct bench_row bench_limit_rows[], bench_engine_rows[]; /* end with a NULL name */
+
+/* NULL: there is no such row. */
+const struct bench_row *bench_row_find(const char *name);
+
+/*
+ * Seconds of the calling thread's CPU time: other programs on the machine do not count. Nothing that is
+ * measured sleeps, waiting for a lock is spinning, so on an idle machine it is the time that passes.
+ */
+double bench_now(void);
+
+/*
+ * Keeps the calling thread on one of the CPUs that it may use, if there are several: the last one
+ * for index 0, the one before for index 1 and so on.
+ */
+void bench_pin(uint32_t index);
+
+/* Repeats rounds for so long in this thread, after a warm-up. Millions of packets a second. */
+double bench_measure(const struct bench_row *row, void *state, double seconds);
+
+/* The same in several threads at once, each pinned if `pin` is set; the sum of their rates. */
+double bench_measure_threads(const struct bench_row *row, void *const *states, uint32_t threads,
+			     double seconds, int pin);
+
+/* Memory that a port of so many slots a ring touches when it is opened; prints one JSON line. */
+void bench_memory(uint32_t slots, uint32_t ports);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What rows written in TypeScript need from C: a row's loop on the script's own thread, a receiver,
+ * the clock. Built into libbench.so only.
+ */
+#include "port.h"
+#include "row.h"
+
+static const struct bench_row *row;
+static void *state;
+static struct bench_port receiver;
+
+VALET_API double bench_script_now(void);
+VALET_API void bench_script_pin(void);
+VALET_API int32_t bench_script_row_open(const char *name);
+VALET_API double bench_script_row_run(double seconds);
+VALET_API void bench_script_receiver_open(const char *name);
+VALET_API double bench_script_receiver_drain(void);
+
+double bench_script_now(void)
+{
+	return bench_now();
+}
+
+void bench_script_pin(void)
+{
+	bench_pin(0);
+}
+
+/* -1: there is no such row. */
+int32_t bench_script_row_open(const char *name)
+{
+	row = bench_row_find(name);
+	if (!row)
+		return -1;
+	state = row->open(0);
+	return 0;
+}
+
+/* Millions of packets a second. */
+double bench_script_row_run(double seconds)
+{
+	return bench_measure(row, state, seconds);
+}
+
+void bench_script_receiver_open(const char *name)
+{
+	receiver = bench_port_open(name, 0);
+}
+
+/* Reads the lengths of what came and gives the slots back at once. The sum in bytes. */
+double bench_script_receiver_drain(void)
+{
+	uint64_t bytes = bench_port_receive(&receiver);
+
+	if (valet_rxsync(receiver.handle) != 0)
+		fail("sync a receive ring", -EIO);
+	return (double)bytes;
+}

@@ -1,0 +1,116 @@
+/** Measures how fast valet is: `deno task bench --help`. */
+
+import { parseArgs } from "node:util";
+import { buildAll } from "./build.ts";
+import { compare, readResults, type Result } from "./results.ts";
+import { type Row, ROWS } from "./rows.ts";
+import { FULL, measureRow, QUICK } from "./run.ts";
+import { tableHead, tableLine } from "./table.ts";
+
+const HELP = `Measures valet on this machine, as ratios to a plain C loop that only copies frames.
+
+usage: deno task bench [options]
+  --only NAME      only this row, or those whose names begin so; may be repeated
+  --quick          less than half a minute, and less exact
+  --json           one JSON array instead of the table
+  --save FILE      write that array to a file as well
+  --compare FILE   say what is faster or slower than in an older file
+  --no-pin         let the system choose the CPUs
+  --list           the rows, and what they are
+
+See bench/README.md for the method and how to read the numbers.
+`;
+
+interface Options {
+  only: string[];
+  quick: boolean;
+  json: boolean;
+  save: string | undefined;
+  compare: string | undefined;
+  pin: boolean;
+}
+
+function out(text: string): void {
+  const bytes = new TextEncoder().encode(`${text}\n`);
+  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+}
+
+/** Options of the command line; undefined when there is nothing more to do. */
+function readOptions(args: string[]): Options | undefined {
+  const { values } = parseArgs({
+    args,
+    options: {
+      only: { type: "string", multiple: true, default: [] },
+      quick: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      save: { type: "string" },
+      compare: { type: "string" },
+      "no-pin": { type: "boolean", default: false },
+      list: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) {
+    out(HELP.trimEnd());
+    return undefined;
+  }
+  if (values.list) {
+    for (const { name, about } of ROWS) out(`${name.padEnd(24)}${about}`);
+    return undefined;
+  }
+  const { only, quick, json, save, compare } = values;
+  return { only, quick, json, save, compare, pin: !values["no-pin"] };
+}
+
+/** The rows that `--only` asks for, by name or by how names begin; all without it. */
+function chosenRows(only: readonly string[]): readonly Row[] {
+  if (only.length === 0) return ROWS;
+  const chosen = new Set<Row>();
+  for (const name of only) {
+    const exact = ROWS.filter((row) => row.name === name);
+    const rows = exact.length > 0 ? exact : ROWS.filter((row) => row.name.startsWith(name));
+    if (rows.length === 0) {
+      throw new Error(
+        `Cannot measure "${name}": there is no such row\nHint: The rows are ` +
+          ROWS.map((row) => row.name).join(", "),
+      );
+    }
+    for (const row of rows) chosen.add(row);
+  }
+  return ROWS.filter((row) => chosen.has(row));
+}
+
+async function bench(options: Options): Promise<boolean> {
+  const rows = chosenRows(options.only);
+  const before = options.compare === undefined ? undefined : readResults(options.compare);
+  const setting = { ...options.quick ? QUICK : FULL, built: buildAll(), pin: options.pin };
+  const results: Result[] = [];
+  if (!options.json) out(tableHead(before !== undefined));
+  for (const row of rows) {
+    const result = await measureRow(row, setting, results);
+    results.push(result);
+    const comparison = before && compare(before.get(row.name), result);
+    if (!options.json) out(tableLine(result, comparison));
+  }
+  const text = JSON.stringify(results, null, 2);
+  if (options.save !== undefined) Deno.writeTextFileSync(options.save, `${text}\n`);
+  if (options.json) {
+    out(
+      before === undefined ? text : JSON.stringify(
+        results.map((result) => ({ ...result, ...compare(before.get(result.name), result) })),
+        null,
+        2,
+      ),
+    );
+  }
+  return !results.some((result) => "error" in result);
+}
+
+try {
+  const options = readOptions(Deno.args);
+  if (options !== undefined && !(await bench(options))) Deno.exitCode = 1;
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  Deno.stderr.writeSync(new TextEncoder().encode(`${message}\n`));
+  Deno.exitCode = 1;
+}

@@ -1,0 +1,106 @@
+/** What comes out of a run. */
+
+/** A measured rate. */
+export interface RateResult {
+  name: string;
+  /** Millions of packets a second, median. */
+  mpps: number;
+  /** The same of the limit loop in the same minute. */
+  limit_mpps: number;
+  /** Median of the ratios of neighbouring measurements. */
+  ratio: number;
+  /** Width of the middle half of those ratios. */
+  spread: number;
+  /** How many there were. */
+  repetitions: number;
+  /** The ratio that design.md asks for; left out when it depends on a row that was not measured. */
+  goal?: number;
+  /** engine.threads.2: two threads to one thread, both measured in this row. */
+  gain?: number;
+  /** engine.threads.2: the same of the limit loop. */
+  limit_gain?: number;
+  /** engine.ports.1000: to the limit loop on as much memory. */
+  ratio_same_memory?: number;
+}
+
+/** A measured size. */
+export interface MemoryResult {
+  name: string;
+  /** Bytes a port, mean. */
+  bytes: number;
+  /** What the first one took, with the engine and the bridge. */
+  first_bytes: number;
+  /** The goal: less than this. */
+  goal: number;
+}
+
+/** A row that could not be measured. */
+export interface FailedResult {
+  name: string;
+  /** Why. */
+  error: string;
+}
+
+/** Any result. */
+export type Result = RateResult | MemoryResult | FailedResult;
+
+/** Whether a result reaches its goal; undefined where that is not known. */
+export function isMet(result: Result): boolean | undefined {
+  if ("error" in result || result.goal === undefined) return undefined;
+  if ("bytes" in result) return result.bytes < result.goal;
+  // Both conditions of design.md for threads
+  const { gain, limit_gain } = result;
+  if (gain !== undefined && limit_gain !== undefined && gain < 0.8 * limit_gain) return false;
+  return result.ratio >= result.goal;
+}
+
+/** A run before and this one, for one row. */
+export interface Comparison {
+  /** Now divided by then: of ratios, or of bytes. */
+  change: number;
+  /** What it means. */
+  verdict: "faster" | "slower" | "smaller" | "larger" | "same" | "not comparable";
+}
+
+/** Smaller differences are taken for noise: code that is merely placed elsewhere makes as much. */
+const LEAST_CHANGE = 0.02;
+
+/**
+ * Compares a row with an older run. Rates are compared by their ratio to the limit loop, which takes
+ * most of the machine's mood out. They differ if the middle halves of both lie apart.
+ */
+export function compare(old: Result | undefined, now: Result): Comparison {
+  if (old !== undefined && "bytes" in old && "bytes" in now) {
+    const change = now.bytes / old.bytes;
+    const same = Math.abs(change - 1) < LEAST_CHANGE;
+    return { change, verdict: same ? "same" : change < 1 ? "smaller" : "larger" };
+  }
+  if (old === undefined || !("ratio" in old) || !("ratio" in now)) {
+    return { change: NaN, verdict: "not comparable" };
+  }
+  const change = now.ratio / old.ratio;
+  const noise = Math.max((old.spread + now.spread) / 2, LEAST_CHANGE * old.ratio);
+  if (Math.abs(now.ratio - old.ratio) <= noise) return { change, verdict: "same" };
+  return { change, verdict: change > 1 ? "faster" : "slower" };
+}
+
+/**
+ * Reads a file that `--save` wrote.
+ *
+ * @throws {Error} if it cannot be read, or is no such file
+ */
+export function readResults(path: string): Map<string, Result> {
+  let rows: unknown;
+  try {
+    rows = JSON.parse(Deno.readTextFileSync(path));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`Cannot compare with "${path}": ${reason}`, { cause });
+  }
+  const isRow = (row: unknown): row is Result =>
+    typeof row === "object" && row !== null && "name" in row && typeof row.name === "string";
+  if (!Array.isArray(rows) || !rows.every(isRow)) {
+    throw new Error(`Cannot compare with "${path}": it is no file that --save wrote`);
+  }
+  return new Map(rows.map((row) => [row.name, row]));
+}

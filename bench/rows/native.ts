@@ -1,0 +1,54 @@
+/** The benchmarks' C part as scripts use it, and the protocol that all subjects speak. */
+
+import { builtFiles } from "../build.ts";
+import { median } from "../statistics.ts";
+
+/** Functions of `bench/c/script.c`. */
+export const native = Deno.dlopen(builtFiles().native, {
+  bench_script_now: { parameters: [], result: "f64" },
+  bench_script_pin: { parameters: [], result: "void" },
+  bench_script_row_open: { parameters: ["buffer" /* name */], result: "i32" },
+  bench_script_row_run: { parameters: ["f64" /* seconds */], result: "f64" },
+  bench_script_receiver_open: { parameters: ["buffer" /* name */], result: "void" },
+  bench_script_receiver_drain: { parameters: [], result: "f64" },
+}).symbols;
+
+/** The engine that the C part opens its ports in. */
+export const INSTANCE = "bench";
+
+/** A text as C has it. */
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${text}\0`);
+}
+
+/** Seconds of this thread's CPU time, as in all rows; see `bench/c/row.h`. */
+export function now(): number {
+  return native.bench_script_now();
+}
+
+/** Seconds that asking for the time takes, which are in each difference of two times. */
+export function clockCost(): number {
+  const costs = Array.from({ length: 10_000 }, () => {
+    const start = now();
+    return now() - start;
+  });
+  return median(costs);
+}
+
+/**
+ * Measures once for each number of seconds that comes in on stdin, and writes millions of packets a
+ * second to stdout. Returns at the end of stdin.
+ *
+ * @param measure measures for so many seconds
+ */
+export function serve(measure: (seconds: number) => number): void {
+  if (Deno.env.get("BENCH_PIN") !== "0") native.bench_script_pin();
+  const decoder = new TextDecoder(), encoder = new TextEncoder();
+  const bytes = new Uint8Array(4096);
+  let rest = "";
+  for (let read = Deno.stdin.readSync(bytes); read !== null; read = Deno.stdin.readSync(bytes)) {
+    const lines = (rest + decoder.decode(bytes.subarray(0, read))).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) Deno.stdout.writeSync(encoder.encode(`${measure(Number(line))}\n`));
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * What is measured: a child process that measures once for each line that it is sent.
+ *
+ * A process each, so that code and memory of one do not change what another measures.
+ */
+
+import { fileURLToPath } from "node:url";
+import type { Built } from "./build.ts";
+
+/** How to start a subject. */
+export type Program =
+  | { native: string; threads?: number } // a row of bench/c
+  | { script: string }; // a file of bench/rows
+
+/** Longest time that a child may take to start or to answer, in milliseconds. */
+const PATIENCE_MS = 60_000;
+
+/** A running child process that measures. */
+export class Subject implements AsyncDisposable {
+  readonly #name: string;
+  readonly #child: Deno.ChildProcess;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #lines: AsyncIterator<string>;
+
+  /** Starts it. */
+  constructor(program: Program, built: Built, pin: boolean) {
+    const [command, ...args] = commandOf(program, built);
+    this.#name = "native" in program ? program.native : program.script;
+    this.#child = new Deno.Command(command, {
+      args,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+      env: pin ? {} : { BENCH_PIN: "0" },
+    }).spawn();
+    this.#writer = this.#child.stdin.getWriter();
+    this.#lines = linesOf(this.#child.stdout);
+  }
+
+  /**
+   * Measures for so long.
+   *
+   * @returns millions of packets a second
+   * @throws {Error} if the child gives up, or does not answer
+   */
+  async measure(milliseconds: number): Promise<number> {
+    try {
+      await this.#writer.write(new TextEncoder().encode(`${milliseconds / 1000}\n`));
+    } catch {
+      // It has ended; there is no answer then
+    }
+    const { promise, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => reject(new Error(`Cannot measure ${this.#name}: it does not answer`)),
+      PATIENCE_MS,
+    );
+    try {
+      const { done, value } = await Promise.race([this.#lines.next(), promise]);
+      const mpps = Number(value);
+      if (done || !(mpps > 0)) {
+        throw new Error(`Cannot measure ${this.#name}: its process has failed`);
+      }
+      return mpps;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writer.close().catch(() => {});
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), 2000);
+    while (!(await this.#lines.next()).done);
+    await this.#child.status;
+    clearTimeout(timer);
+  }
+}
+
+function commandOf(program: Program, built: Built): string[] {
+  if ("native" in program) return [built.program, program.native, `${program.threads ?? 1}`];
+  const file = fileURLToPath(new URL(`rows/${program.script}.ts`, import.meta.url));
+  return [Deno.execPath(), "run", "-A", "--quiet", file];
+}
+
+async function* linesOf(bytes: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of bytes.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+}
