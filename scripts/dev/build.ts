@@ -4,7 +4,7 @@ import { buildLibrary } from "../../ffi/build.ts";
 
 try {
   const path = buildLibrary();
-  Deno.stdout.writeSync(new TextEncoder().encode(`${path}\n`));
+  Deno.stderr.writeSync(new TextEncoder().encode(`${path}\n`));
 } catch (error) {
   Deno.stderr.writeSync(
     new TextEncoder().encode(`${error instanceof Error ? error.message : error}\n`),

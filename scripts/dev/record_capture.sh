@@ -7,16 +7,15 @@
 #   bob   10.0.0.2, fd00::2 ----+---- hub ---- tap         stack; the hub is a bridge that learns
 #   carol 10.0.0.3          ----+          (tcpdump)       nothing, so that the tap sees every frame
 #
-# Needs root, iproute2, tcpdump, ethtool, ping, curl, getent and python3. Touches nothing outside its namespaces.
+# Needs root, iproute2, procps, tcpdump, ethtool, ping, curl, getent and python3. Touches nothing outside its namespaces.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
 
-file=${1:-tests/data/tutorial.pcap}
-work=$(mktemp -d)
+root=$(realpath "$(dirname "$0")/../..")
+file=$(realpath -m "${1:-$root/tests/data/tutorial.pcap}")
 names="hub alice bob carol"
 id=$$
 
-for tool in ip tcpdump ethtool ping curl getent python3; do
+for tool in ip ss sysctl tcpdump ethtool ping curl getent python3; do
 	command -v "$tool" >/dev/null || { echo "record_capture.sh: $tool is not installed" >&2; exit 1; }
 done
 if [ "$(id -u)" != 0 ]; then
@@ -24,6 +23,7 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 
+work=$(mktemp -d)
 cleanup() {
 	set +e
 	disown -a # or bash would tell us that they were terminated
