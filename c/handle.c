@@ -68,7 +68,7 @@ int32_t handle_make(const struct backend *backend, void *descriptor)
 	handle->backend = backend;
 	handle->descriptor = descriptor;
 	/* 1 to GENERATIONS - 1, so that a handle is positive. */
-	generation = GENERATION(handle->state) % (GENERATIONS - 1) + 1;
+	generation = GENERATION(read_once(&handle->state)) % (GENERATIONS - 1) + 1;
 	/* Pairs with handle_enter(): who sees the new generation sees the descriptor. */
 	store_release(&handle->state, (uint64_t)generation << 32 | OPEN);
 	return (int32_t)(generation << INDEX_BITS | handle->index);

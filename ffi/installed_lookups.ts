@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Descriptor } from "./descriptor.ts";
+import { Descriptor } from "./descriptor.ts";
 import { codeOf, NetmapError } from "./errors.ts";
 import type { ScriptLookup } from "./lookup.ts";
 import { lookupState } from "./lookup_state.ts";
@@ -32,9 +32,10 @@ const retired = new Map<ScriptLookup, Place>();
 
 /** Which bridge of which engine. */
 interface Place {
-  engine: string;
-  bridge: string;
   key: string;
+  bridge: string;
+  /** A descriptor of the engine; may be closed. */
+  descriptor: Descriptor;
 }
 
 function keyOf(descriptor: Descriptor, bridge: string): string {
@@ -73,21 +74,18 @@ export function removeLookup(descriptor: Descriptor, bridge: string): void {
 }
 
 /** Takes back what an owner has set, and frees what was busy before. Never throws. */
-export function takeBackLookups(owner: object, descriptor: Descriptor): void {
+export function takeBackLookups(owner: object): void {
   for (const [key, entry] of installed) {
     if (entry.owner !== owner && entry.descriptor !== owner) continue;
     const { bridge } = entry;
     try {
       removeLookup(entry.descriptor, bridge);
-    } catch {
-      // The bridge is gone, and its lookup with it: who is inside keeps a port, and so the bridge
-      replace(key, undefined, lookupState.depth > 0);
+    } catch (error) {
+      replace(key, undefined, lookupState.depth > 0 || !isGone(error));
     }
   }
-  if (descriptor.closed || lookupState.depth > 0) return;
-  for (const place of new Set(retired.values())) {
-    if (place.engine === descriptor.engine) sweep(place, descriptor);
-  }
+  if (lookupState.depth > 0) return;
+  for (const place of new Set(retired.values())) sweep(place);
 }
 
 function replace(key: string, entry: InstalledLookup | undefined, busy: boolean): void {
@@ -95,7 +93,7 @@ function replace(key: string, entry: InstalledLookup | undefined, busy: boolean)
   if (entry === undefined) installed.delete(key);
   else installed.set(key, entry);
   if (old !== undefined) {
-    retired.set(old.script, { engine: old.descriptor.engine, bridge: old.bridge, key });
+    retired.set(old.script, { key, bridge: old.bridge, descriptor: old.descriptor });
   }
   if (!busy) free(key);
 }
@@ -110,16 +108,26 @@ function free(key: string): void {
 }
 
 /** Sets what is set already once more, which tells whether a call is still inside older ones. */
-function sweep({ key, bridge }: Place, descriptor: Descriptor): void {
+function sweep({ key, bridge, descriptor: known }: Place): void {
+  const { library, backend, instance } = known;
+  let descriptor = known;
   try {
+    if (known.closed) descriptor = Descriptor.open(library, backend, instance, "netmap");
     const script = installed.get(key)?.script;
     // What somebody else has set stays
     const kind = script === undefined ? lookupKind(descriptor, bridge) : SCRIPT;
     if (script === undefined && kind !== LEARNING) return;
     if (!setLookup(descriptor, bridge, kind, script?.address ?? 0n)) free(key);
-  } catch {
-    free(key); // the bridge is gone
+  } catch (error) {
+    if (isGone(error)) free(key);
+  } finally {
+    if (descriptor !== known) descriptor.close();
   }
+}
+
+/** True when the bridge is gone, and its lookup with it: who is inside keeps a port, and so the bridge. */
+function isGone(error: unknown): boolean {
+  return error instanceof NetmapError && error.code === "ENXIO";
 }
 
 /** Returns true if another thread may still be inside the lookup that was there before. */

@@ -60,6 +60,8 @@ export class LookupBatch {
   #view: DataView = NO_MEMORY;
   #addressLow = 0;
   #addressHigh = 0;
+  /** The region's addresses differ in their lower 31 bits only, which is faster to work with. */
+  #isNear = false;
   #length = 0;
   #source = 0;
 
@@ -83,15 +85,21 @@ export class LookupBatch {
     const packet = this.#packet;
     const table = this.#table;
     const at = this.#at(index);
-    const offset = (table[at + ADDRESS + 1] - this.#addressHigh) * TWO_32 +
-      (table[at + ADDRESS] - this.#addressLow);
     const lengthAndFragments = table[at + FIRST_LENGTH_AND_FRAGMENTS];
-    packet.show(this.#view, offset, lengthAndFragments & 0xffff, table[at + LENGTH]);
+    packet.show(this.#view, this.#offset(at), lengthAndFragments & 0xffff, table[at + LENGTH]);
     packet.fragments = lengthAndFragments >>> 16;
     packet.port = this.#source;
     packet.ring = table[at + RING];
     packet.index = index;
     return packet;
+  }
+
+  /** Where in its region the packet is. */
+  #offset(at: number): number {
+    const low = this.#table[at + ADDRESS] - this.#addressLow;
+    return this.#isNear
+      ? low | 0
+      : (this.#table[at + ADDRESS + 1] - this.#addressHigh) * TWO_32 + low;
   }
 
   /**
@@ -121,11 +129,15 @@ export class LookupBatch {
 
   /** Asks a function about each packet. */
   decideEach(lookup: (packet: LookupPacket) => number): void {
-    const table = this.#table;
+    const table = this.#table, view = this.#view, packet = this.#packet;
     const length = this.#length;
+    packet.port = this.#source;
     for (let i = 0, at = 0; i < length; i++, at += WORDS) {
-      const packet = this.packet(i);
-      const ring = packet.ring;
+      const lengthAndFragments = table[at + FIRST_LENGTH_AND_FRAGMENTS];
+      packet.show(view, this.#offset(at), lengthAndFragments & 0xffff, table[at + LENGTH]);
+      packet.fragments = lengthAndFragments >>> 16;
+      const ring = packet.ring = table[at + RING];
+      packet.index = i;
       const port = lookup(packet);
       table[at + DESTINATION] = checkedPort(port);
       if (packet.ring !== ring) this.setRing(i, packet.ring);
@@ -138,6 +150,7 @@ export class LookupBatch {
     this.#view = region.view;
     this.#addressLow = Number(region.address & 0xffffffffn);
     this.#addressHigh = Number(region.address >> 32n);
+    this.#isNear = region.length <= 0x7fffffff && this.#addressLow + region.length <= TWO_32;
     this.#length = length;
     this.#source = source;
   }

@@ -270,7 +270,7 @@ export class Netmap implements Disposable {
   close(): void {
     if (this.closed) return;
     checkOutsideLookup("close", "netmap");
-    takeBackLookups(this.#descriptor, this.#descriptor);
+    takeBackLookups(this.#descriptor);
     for (const ref of [...this.#ports]) ref.deref()?.close();
     this.#descriptor.close();
   }

@@ -61,12 +61,15 @@ struct region *engine_region_find(struct engine *engine, uint16_t mem_id)
  */
 static uint16_t next_mem_id(struct engine *engine)
 {
-	uint32_t id = engine->regions ? engine->regions->mem_id + 1u : 2;
+	uint64_t taken[(UINT16_MAX + 1) / 64] = { 3 }; /* 0 and 1 */
+	uint32_t newest = engine->regions ? engine->regions->mem_id : 1;
 
-	for (uint32_t tries = 0; tries <= UINT16_MAX; tries++, id++) {
-		if (id > UINT16_MAX)
-			id = 2;
-		if (!engine_region_find(engine, (uint16_t)id))
+	for (struct region *region = engine->regions; region; region = region->next)
+		taken[region->mem_id / 64] |= 1ull << (region->mem_id % 64);
+	for (uint32_t i = 1; i <= UINT16_MAX; i++) {
+		uint32_t id = (newest + i) & UINT16_MAX;
+
+		if (!(taken[id / 64] >> (id % 64) & 1))
 			return (uint16_t)id;
 	}
 	return 0;

@@ -10,7 +10,8 @@
 
 int64_t ring_check(struct ring *ring, uint32_t tail)
 {
-	uint32_t head = read_once(&ring->shared->head);
+	/* Pairs with the application's store of head, its last: cur and slots are as it left them. */
+	uint32_t head = load_acquire(&ring->shared->head);
 	uint32_t cur = read_once(&ring->shared->cur);
 	uint32_t owned = ring_distance(ring, ring->hwcur, tail);
 

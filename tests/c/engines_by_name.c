@@ -18,6 +18,7 @@ int main(void)
 	EQUAL(request(one, NETMAP_REQ_REGISTER, "vale0:a", &reg), 0);
 	EQUAL(list_index(again, "vale0:a"), 0);
 	EQUAL(list_index(two, "vale0:a"), -ENOENT);
+	reg.nr_mem_id = 0;
 	EQUAL(request(usual, NETMAP_REQ_REGISTER, "vale0:b", &reg), 0);
 	EQUAL(list_index(null, "vale0:b"), 0);
 	EQUAL(list_index(one, "vale0:b"), 255);

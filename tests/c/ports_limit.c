@@ -10,6 +10,9 @@ int main(void)
 	struct port_handle more;
 	char name[NETMAP_REQ_IFNAMSIZ];
 
+#ifdef __SANITIZE_THREAD__
+	SKIP("one thread only, and slow under ThreadSanitizer");
+#endif
 	for (int i = 0; i < BRIDGES; i++) {
 		snprintf(name, sizeof(name), "vale%d:a", i);
 		port[i] = open_port(name, shape);

@@ -82,6 +82,13 @@ belongs() {
 	esac
 }
 
+# --probe SANITIZER: 0 or 77 with the reason, without running anything.
+if [ "$1" = --probe ]; then
+	can_link "$2" && exit 0
+	echo "skipped: $CC cannot build and run programs with -fsanitize=$2"
+	exit 77
+fi
+
 status=0
 for sanitizer in ${*:-address thread}; do
 	if ! can_link "$sanitizer"; then

@@ -285,10 +285,14 @@ HELPER uint32_t available(struct netmap_ring *ring)
 	return tail >= head ? tail - head : tail + ring->num_slots - head;
 }
 
+/*
+ * cur first: between the two stores another thread's sync finds cur ahead of head, which is legal. head last,
+ * with release: who sees it sees what was written into the slots before it.
+ */
 HELPER void set_head(struct netmap_ring *ring, uint32_t slot)
 {
-	write_once(&ring->head, slot);
 	write_once(&ring->cur, slot);
+	store_release(&ring->head, slot);
 }
 
 /* ---- frames ---- */

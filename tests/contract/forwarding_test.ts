@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { assertDrops, forEachBackend } from "./backends.ts";
-import { fill, frame, mac, ringState, slotsOf, tags } from "./frames.ts";
+import { fill, frame, mac, ringState, slotsOf, tagOf, tags } from "./frames.ts";
 
 forEachBackend((backend) => {
   backend.test("a sender is never blocked, and what does not fit is lost", (scene) => {
@@ -34,15 +34,26 @@ forEachBackend((backend) => {
     assert.deepEqual(ringState(a.txRings[0]), [3, 3, 2]);
   });
 
-  backend.test("slots go back to senders when the receiver syncs, not when it has read", (scene) => {
+  backend.test("slots go back to senders when the receiver syncs, not when head moves", (scene) => {
     const [a, b] = scene.ports(2, { slots: 4 });
     a.send(frame(), { count: 3 });
-    assert.equal(b.receiveFrames().length, 3);
+    b.rxSync();
+    b.rxRings[0].advance(3);
     a.send(frame({ tag: 1 }));
     assertDrops(b, { ringFull: 1 });
     b.rxSync();
+    assert.equal(b.waiting, 0);
     a.send(frame({ tag: 2 }));
     assert.deepEqual(tags(b), [2]);
+  });
+
+  backend.test("a receive loop that has ended has given its slots back", (scene) => {
+    const [a, b] = scene.ports(2, { slots: 4 });
+    for (let round = 0; round < 10; round++) {
+      a.sendMany([1, 2, 3].map((tag) => frame({ tag })));
+      assert.deepEqual(b.receiveFrames().map(tagOf), [1, 2, 3]);
+    }
+    assertDrops(b, {});
   });
 
   backend.test("two senders share a receiver's ring, and what does not fit is lost", (scene) => {

@@ -52,11 +52,9 @@ export function tagOf(bytes: Uint8Array): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(TAG);
 }
 
-/** Tags of all frames that wait at a port, which are consumed: their slots are given back at once. */
+/** Tags of all frames that wait at a port, which are consumed. */
 export function tags(port: Port): number[] {
-  const found = port.receiveFrames().map(tagOf);
-  port.rxSync();
-  return found;
+  return port.receiveFrames().map(tagOf);
 }
 
 /** Slots of a receive ring that hold something: length and flags. */
@@ -119,11 +117,6 @@ export function setRing(
 /** head, cur and tail of a ring. */
 export function ringState(ring: Ring): [head: number, cur: number, tail: number] {
   return [ring.head, ring.cur, ring.tail];
-}
-
-/** A slot's buffer as it is, all 2048 bytes. */
-export function bufferOf(ring: Ring, slot: number): Uint8Array {
-  return ring.bytes(slot);
 }
 
 /** Bucket of the learning table that an address belongs to (Jenkins' mix, as in if_bridge(4)). */

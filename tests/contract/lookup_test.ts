@@ -184,7 +184,7 @@ forEachBackend((backend) => {
           {},
           undefined,
           async () => await 1,
-          function* () {},
+          function* (): Generator<number> {},
           Symbol("x"),
         ]
       ) {
@@ -384,8 +384,8 @@ forEachBackend((backend) => {
     },
   );
 
-  backend.test("lookups of hundreds of ports see each port's own memory", ENGINE_ONLY, (scene) => {
-    const ports = scene.ports(520, { slots: 2 });
+  backend.test("lookups of many ports see each port's own memory", ENGINE_ONLY, (scene) => {
+    const ports = scene.ports(100, { slots: 2 });
     scene.bridge.lookup = (packet) => packet.port === packet.u32(TAG) ? 0 : DROP;
     const [sink] = ports;
     for (const port of ports.slice(1)) {

@@ -51,7 +51,8 @@ forEachBackend((backend) => {
     const { master, slave } = pipe(scene);
     assert.equal(master.sendMany(frames(1, 2, 3, 4, 5, 6, 7, 8, 9)), 7);
     assert.equal(master.send(frame()), false);
-    assert.deepEqual(slave.receiveFrames(2).map(tagOf), [1, 2]);
+    slave.rxSync();
+    slave.rxRings[0].advance(2);
     assert.equal(master.send(frame()), false);
     slave.rxSync();
     assert.equal(master.sendMany(frames(8, 9, 10)), 2);

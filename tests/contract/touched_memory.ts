@@ -23,5 +23,6 @@ const before = Deno.memoryUsage().rss;
 const ports: Port[] = [];
 for (let i = 0; i < count; i++) ports.push(netmap.open(`vale${i >> 9}:p${i}`, { slots }));
 if (use) ports[0].send(frame(), { count: 10 });
-console.log(JSON.stringify({ grown: Deno.memoryUsage().rss - before, ports: ports.length }));
+const report = { grown: Deno.memoryUsage().rss - before, ports: ports.length };
+Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(report)));
 netmap.close();

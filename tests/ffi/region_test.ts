@@ -3,9 +3,13 @@
 import assert from "node:assert/strict";
 import { Region } from "../../ffi/region.ts";
 
+/** Memory that regions were made of: an address does not keep it. */
+const kept: Uint8Array[] = [];
+
 /** A region over memory of this program. */
 function testRegion(length: number): { region: Region; memory: Uint8Array<ArrayBuffer> } {
   const memory = new Uint8Array(length);
+  kept.push(memory);
   const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory));
   return { region: new Region(BigInt(address), length), memory };
 }
