@@ -198,7 +198,7 @@ export class Bridge implements Disposable {
    * closed, or the last port has left.
    *
    * The function runs on this thread. If a Worker sends, its thread waits until this one's event loop
-   * comes around. A Worker that has set a lookup has to close its bridge or netmap before it ends.
+   * comes around. The lookup of a Worker that is terminated goes with it: the bridge learns again.
    *
    * @param lookup called with each packet, or with `{ batch: true }` with each batch
    * @throws {TypeError} if it is no function, or an async one

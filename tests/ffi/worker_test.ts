@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { DROP, type NetmapError, type Port } from "../../mod.ts";
-import { frame, testNetmap } from "./scene.ts";
+import { frame, runScript, testNetmap } from "./scene.ts";
 
 interface Answer {
   ports?: string[];
@@ -187,4 +187,33 @@ Deno.test("a port can be closed while a thread that waits on it is inside a look
     bridge.close();
     assert.equal(calls, 1, "it was inside");
   }
+});
+
+Deno.test("the lookup of a Worker that was terminated goes with it", async () => {
+  const instance = `terminated ${crypto.randomUUID().slice(0, 8)}`;
+  const { output, errors, code } = await runScript(
+    `
+import { Netmap } from "valet:mod.ts";
+using netmap = Netmap.open({ backend: "embedded", instance: "${instance}" });
+using a = netmap.open("vale0:a"), b = netmap.open("vale0:b");
+const source = \`
+  import { Netmap } from "valet:mod.ts";
+  const netmap = Netmap.open({ backend: "embedded", instance: "${instance}" });
+  netmap.bridge("vale0").lookup = () => 255;
+  postMessage("set");
+\`;
+const blob = new Blob([source], { type: "application/javascript" });
+const worker = new Worker(URL.createObjectURL(blob), { type: "module" });
+await new Promise((resolve) => worker.onmessage = resolve);
+console.log(netmap.bridge("vale0").lookup);
+worker.terminate();
+while (netmap.bridge("vale0").lookup !== "learning") await new Promise((r) => setTimeout(r, 1));
+const frame = new Uint8Array(60).fill(255);
+frame[6] = 2;
+a.send(frame);
+console.log(b.receiveFrames().length);
+`,
+    ["--allow-ffi", "--allow-read"],
+  );
+  assert.deepEqual({ code, output, errors }, { code: 0, output: "script\n1\n", errors: "" });
 });
