@@ -17,7 +17,8 @@ enum {
 #define USERS (OPEN - 1)
 #define GENERATION(state) ((uint32_t)((state) >> 32))
 
-static struct handle *chunks[CHUNKS]; /* never freed: a stale number must find something to look at */
+static struct handle
+	*chunks[CHUNKS]; /* never freed: a stale number must find something to look at */
 static struct handle *unused;
 static uint32_t handles;
 static struct spinlock lock;
@@ -76,7 +77,8 @@ int32_t handle_make(const struct backend *backend, void *descriptor)
 
 struct handle *handle_enter(int32_t number)
 {
-	struct handle *handle = number > 0 ? find((uint32_t)number & ((1 << INDEX_BITS) - 1)) : NULL;
+	struct handle *handle =
+		number > 0 ? find((uint32_t)number & ((1 << INDEX_BITS) - 1)) : NULL;
 	uint64_t state;
 
 	if (!handle)

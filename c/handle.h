@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Handles: numbers for open descriptors. A number that is stale or was never one is refused, whatever threads do; a
- * descriptor that is closed while others are inside is closed by the last of them.
+ * Handles: numbers for open descriptors. A number that is stale or was never one is refused,
+ * whatever threads do; a descriptor that is closed while others are inside is closed by the last of
+ * them.
  */
 #ifndef VALET_HANDLE_H
 #define VALET_HANDLE_H

@@ -9,15 +9,22 @@
 /* netmap limits the bytes of body and options, and so how many options there can be. */
 #define OPTIONS_MAX (NETMAP_REQ_MAXSIZE / sizeof(struct nmreq_option))
 
-/* A part of the message. No two may overlap: results written into one would spoil offsets in the other. */
+/*
+ * A part of the message. No two may overlap: results written into one would spoil offsets in the
+ * other.
+ */
 struct span {
 	uint64_t start, end;
 };
 
-/* Whether the part lies in the message and apart from the `count` spans so far; then it is noted as next. */
+/*
+ * Whether the part lies in the message and apart from the `count` spans so far; then it is noted as
+ * next.
+ */
 static int claim(struct span *spans, uint32_t count, uint32_t size, uint64_t start, uint64_t bytes)
 {
-	if (start < sizeof(struct nmreq_header) || start % 8 || start > size || bytes > size - start)
+	if (start < sizeof(struct nmreq_header) || start % 8 || start > size ||
+	    bytes > size - start)
 		return 0;
 	for (uint32_t i = 0; i < count; i++)
 		if (start < spans[i].end && spans[i].start < start + bytes)
@@ -73,7 +80,8 @@ int message_to_pointers(void *message, uint32_t size)
 		return rc;
 	if (header->nr_body)
 		header->nr_body += base;
-	for (link = &header->nr_options; *link; link = &((struct nmreq_option *)(uintptr_t)*link)->nro_next)
+	for (link = &header->nr_options; *link;
+	     link = &((struct nmreq_option *)(uintptr_t)*link)->nro_next)
 		*link += base;
 	return 0;
 }

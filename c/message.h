@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 /*
- * Checks that body and options lie within the message, apart from each other, and turns the offsets into
- * pointers. -EINVAL: they do not; -EMSGSIZE: the options loop, or are too many. On failure the message is
- * as it was.
+ * Checks that body and options lie within the message, apart from each other, and turns the offsets
+ * into pointers. -EINVAL: they do not; -EMSGSIZE: the options loop, or are too many. On failure the
+ * message is as it was.
  */
 int message_to_pointers(void *message, uint32_t size);
 /* Undoes it. */

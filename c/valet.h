@@ -1,13 +1,13 @@
 /*
  * valet.h - netmap for scripts: the one header that bindings need.
  *
- * A handle stands for one open netmap descriptor, as open("/dev/netmap") gives one: on the kernel that
- * is what it is, elsewhere the same thing on valet's own engine. Everything after opening is netmap's
- * protocol: NIOCCTRL requests, a mapped region of rings and buffers, txsync, rxsync, poll.
+ * A handle stands for one open netmap descriptor, as open("/dev/netmap") gives one: on the kernel
+ * that is what it is, elsewhere the same thing on valet's own engine. Everything after opening is
+ * netmap's protocol: NIOCCTRL requests, a mapped region of rings and buffers, txsync, rxsync, poll.
  *
- * Functions return 0, a count or a handle, or a negative errno. They never print and never exit. Any
- * thread may call any function at any time, a handle that another thread closes included: it then
- * answers -EBADF. A number that was never a handle is answered likewise.
+ * Functions return 0, a count or a handle, or a negative errno. They never print and never exit.
+ * Any thread may call any function at any time, a handle that another thread closes included: it
+ * then answers -EBADF. A number that was never a handle is answered likewise.
  */
 #ifndef VALET_H
 #define VALET_H
@@ -35,11 +35,11 @@ VALET_API int32_t valet_abi(void);
 
 /*
  * Opens a descriptor.
- * backend: "kernel", "embedded", or NULL / "" / "auto" for the environment's VALET_BACKEND, else the first
- * that can be had. instance: engines of one name in one process are one engine; NULL or "" is the usual
- * one; the kernel ignores it. An engine goes away with its last descriptor and persistent port.
- * Returns a handle (> 0). -EINVAL: unknown backend or over-long instance name; -ENOENT, -EACCES, ...:
- * /dev/netmap cannot be opened; -EMFILE, -ENOMEM.
+ * backend: "kernel", "embedded", or NULL / "" / "auto" for the environment's VALET_BACKEND, else
+ * the first that can be had. instance: engines of one name in one process are one engine; NULL or
+ * "" is the usual one; the kernel ignores it. An engine goes away with its last descriptor and
+ * persistent port. Returns a handle (> 0). -EINVAL: unknown backend or over-long instance name;
+ * -ENOENT, -EACCES, ...: /dev/netmap cannot be opened; -EMFILE, -ENOMEM.
  */
 VALET_API int32_t valet_open(const char *backend, const char *instance);
 
@@ -47,16 +47,16 @@ VALET_API int32_t valet_open(const char *backend, const char *instance);
 VALET_API int32_t valet_backend(int32_t handle);
 
 /*
- * Which backends are there and why, for people: one line a backend, the chosen one first. Writes at most
- * `size` bytes with the final NUL into `text`; returns the length without it.
+ * Which backends are there and why, for people: one line a backend, the chosen one first. Writes at
+ * most `size` bytes with the final NUL into `text`; returns the length without it.
  */
 VALET_API int32_t valet_reason(const char *backend, char *text, uint32_t size);
 
 /*
- * NIOCCTRL. The message is struct nmreq_header followed by the body and options, all in `size` bytes; the
- * places where netmap has pointers (nr_body, nr_options, nro_next) hold the offset from the message's
- * start, 0 for NULL. Results are written into the message, as netmap writes them into the structs.
- * -EINVAL also for an offset that leaves the message.
+ * NIOCCTRL. The message is struct nmreq_header followed by the body and options, all in `size`
+ * bytes; the places where netmap has pointers (nr_body, nr_options, nro_next) hold the offset from
+ * the message's start, 0 for NULL. Results are written into the message, as netmap writes them into
+ * the structs. -EINVAL also for an offset that leaves the message.
  */
 VALET_API int32_t valet_control(int32_t handle, void *message, uint32_t size);
 
@@ -68,19 +68,22 @@ VALET_API int32_t valet_control(int32_t handle, void *message, uint32_t size);
 VALET_API int32_t valet_map(int32_t handle, uint64_t *out);
 
 /*
- * NIOCTXSYNC: takes what lies between the last sync and `head` of each bound transmit ring; on a VALE port
- * forwards it on this thread. NIOCRXSYNC: gives back the slots before `head`, shows new ones by `tail`.
- * 1: a ring's head or cur was not legal and the ring was set back to where the last sync left it, so that what was
- * written there is lost (the kernel does so silently and returns 0). -ENXIO before REGISTER. -ECANCELED: a lookup failed during the call (its packets are counted).
- * -EDEADLK: txsync from inside a lookup. -ENOMEM: none for this thread's first txsync; nothing was taken.
+ * NIOCTXSYNC: takes what lies between the last sync and `head` of each bound transmit ring; on a
+ * VALE port forwards it on this thread. NIOCRXSYNC: gives back the slots before `head`, shows new
+ * ones by `tail`. -ENXIO before REGISTER. 1: a ring's head or cur was not legal and the ring was
+ * set back to where the last sync left it, so that what was written there is lost (the kernel does
+ * so silently and returns 0). txsync also: -ECANCELED: a lookup failed during the call (its packets
+ * are counted). -EDEADLK: called from inside a lookup. -EBUSY: another thread is syncing the ring,
+ * in a lookup in a script; the packets stay in the ring. -ENOMEM: for the thread's first forward;
+ * nothing was taken.
  */
 VALET_API int32_t valet_txsync(int32_t handle);
 VALET_API int32_t valet_rxsync(int32_t handle);
 
 /*
- * poll() as netmap's: events and result are POLLIN, POLLOUT, POLLERR. Syncs as netmap_poll does. Waits up to
- * timeout_ms (-1: for ever) unless valet_wake() is called, or the handle closed. Returns the events,
- * 0 = time is up or woken.
+ * poll() as netmap's: events and result are POLLIN, POLLOUT, POLLERR. Syncs as netmap_poll does.
+ * Waits up to timeout_ms (-1: for ever) unless valet_wake() is called, or the handle closed.
+ * Returns the events, 0 = time is up or woken.
  */
 VALET_API int32_t valet_poll(int32_t handle, uint32_t events, int32_t timeout_ms);
 

@@ -44,7 +44,7 @@ const HINTS: Readonly<Record<string, Hint>> = {
     "below the number of rings; a memory region must exist",
   "open ENOMEM": ({ need, backend }) =>
     (need === undefined ? "" : `${need}. `) + "Fewer slots or rings need fewer buffers: " +
-    '"vale0:a@conf:slots=256"; ports can share one memory: { memoryId: 1 } or { share: "vale0:b" }' +
+    '"vale0:a@conf:slots=256"; ports can share one memory: { share: "vale0:b" }' +
     (backend === "kernel"
       ? ". A name of more than 15 characters on either side of the colon, more than 8 bridges " +
         "(max_bridges) or 252 ports give this error too"
@@ -66,7 +66,7 @@ const HINTS: Readonly<Record<string, Hint>> = {
   "attach EBUSY": "It is attached to a bridge already, or open",
   "attach ENOMEM": "The bridge has no room for more ports, or there can be no more bridges",
   "attach EINVAL":
-    "VALE interfaces have no host rings; they are attached without { hostRings: true }",
+    "There is no such interface: netmap.createInterface() makes one (only the kernel has NICs)",
   "detach ENXIO": ({ backend }) =>
     "There is no such port on the bridge; netmap.ports() lists what is there" +
     (backend === "kernel"
@@ -98,6 +98,9 @@ const HINTS: Readonly<Record<string, Hint>> = {
   "poll EIO":
     "Head or cur of a ring was not legal, so the ring was put back to where netmap has it; " +
     "only slots from head to tail - 1 may be passed",
+  "send EBUSY":
+    "Another thread is sending from the same ring, inside the bridge's lookup; what was put into the " +
+    "ring is sent with the next sync",
   "* ECANCELED":
     "The bridge's lookup failed; its packets are dropped and counted. If the lookup was set in " +
     "another Worker, that Worker has the error",

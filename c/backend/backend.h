@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where netmap lives: one table of operations for each place, over a descriptor of its own. All hand out the same
- * ring layout and take the same control requests. Negative errno on failure. Any thread may call; `close` is
- * called once, when nobody is inside another operation.
+ * Where netmap lives: one table of operations for each place, over a descriptor of its own. All
+ * hand out the same ring layout and take the same control requests. Negative errno on failure. Any
+ * thread may call; `close` is called once, when nobody is inside another operation.
  */
 #ifndef VALET_BACKEND_H
 #define VALET_BACKEND_H

@@ -178,7 +178,8 @@ static int poll_now(struct embedded *embedded, uint32_t events)
 
 	if (!load_acquire(&descriptor->port))
 		return POLLERR;
-	if (events & POLLOUT || (!(descriptor->flags & NR_NO_TX_POLL) && descriptor_pending(descriptor))) {
+	if (events & POLLOUT ||
+	    (!(descriptor->flags & NR_NO_TX_POLL) && descriptor_pending(descriptor))) {
 		rc = descriptor_sync(descriptor, TX);
 		if (rc < 0)
 			return rc;
@@ -205,7 +206,10 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Until an event, or wake, or the time is up. A full counter is emptied before the rings are looked at again. */
+/*
+ * Until an event, or wake, or the time is up. A full counter is emptied before the rings are looked
+ * at again.
+ */
 static void sleep_on_event(const struct sleeper *sleeper, int32_t timeout_ms)
 {
 	struct pollfd fd = { .fd = sleeper->waiter.event_fd, .events = POLLIN };
@@ -231,7 +235,8 @@ static int sleep_until_ready(struct embedded *embedded, struct sleeper *sleeper,
 		waiter_enter(&links[i], &descriptor->port->rings[RX][descriptor->first[RX] + i],
 			     &sleeper->waiter);
 	for (uint32_t i = 0; i < tx; i++)
-		waiter_enter(&links[rx + i], &descriptor->port->rings[TX][descriptor->first[TX] + i],
+		waiter_enter(&links[rx + i],
+			     &descriptor->port->rings[TX][descriptor->first[TX] + i],
 			     &sleeper->waiter);
 	/* Entered first, then looked: whoever sends after the look sees us waiting. */
 	for (;;) {

@@ -99,12 +99,14 @@ static int kernel_map(void *descriptor, uint64_t *out)
 
 static int kernel_txsync(void *descriptor)
 {
-	return ioctl(((struct kernel_descriptor *)descriptor)->fd, NIOCTXSYNC, NULL) < 0 ? -errno : 0;
+	return ioctl(((struct kernel_descriptor *)descriptor)->fd, NIOCTXSYNC, NULL) < 0 ? -errno
+											 : 0;
 }
 
 static int kernel_rxsync(void *descriptor)
 {
-	return ioctl(((struct kernel_descriptor *)descriptor)->fd, NIOCRXSYNC, NULL) < 0 ? -errno : 0;
+	return ioctl(((struct kernel_descriptor *)descriptor)->fd, NIOCRXSYNC, NULL) < 0 ? -errno
+											 : 0;
 }
 
 static int kernel_poll(void *descriptor, uint32_t events, int32_t timeout_ms)
@@ -119,7 +121,10 @@ static int kernel_poll(void *descriptor, uint32_t events, int32_t timeout_ms)
 
 	if (rc < 0)
 		return errno == EINTR ? 0 : -errno;
-	/* Of several that sleep on the descriptor, one takes the wake-up; the others find none left. */
+	/*
+	 * Of several that sleep on the descriptor, one takes the wake-up; the others find none
+	 * left.
+	 */
 	if (fds[1].revents && read(kernel->wake_fd, &woken, sizeof(woken)) < 0 && errno != EAGAIN)
 		return -errno;
 	return fds[0].revents;

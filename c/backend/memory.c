@@ -9,9 +9,9 @@
 #include "../engine/region.h"
 
 /*
- * A stretch of addresses. It is never given back to the system, only its pages are, so that a script that holds on to a view
- * of a closed port reads zeros or another port's memory, and does not crash. A later region of the same size
- * gets it again.
+ * A stretch of addresses. It is never given back to the system, only its pages are, so that a
+ * script that holds on to a view of a closed port reads zeros or another port's memory, and does
+ * not crash. A later region of the same size gets it again.
  */
 struct stretch {
 	struct stretch *next;

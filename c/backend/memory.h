@@ -9,7 +9,9 @@ struct region;
 
 int memory_region_map(struct region *region, uint64_t buffers_offset);
 void memory_region_unmap(struct region *region);
-/* out[0] address, out[1] bytes of a region that exists; -ENOENT for one that does not (any more). */
+/*
+ * out[0] address, out[1] bytes of a region that exists; -ENOENT for one that does not (any more).
+ */
 int memory_region_address(uint32_t id, uint64_t *out);
 
 #endif

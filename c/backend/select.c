@@ -69,8 +69,8 @@ int backend_reason(const char *name, char *text, uint32_t size)
 				  asked);
 	else
 		length = snprintf(line, sizeof(line), "%s: taken, %s\n", chosen->name,
-				  asked ? named(name) ? "as asked for" : "as VALET_BACKEND says" :
-					  "the first that can be had");
+				  asked ? named(name) ? "as asked for" : "as VALET_BACKEND says"
+					: "the first that can be had");
 	if (!chosen || chosen->id != VALET_BACKEND_KERNEL)
 		length += snprintf(line + length, sizeof(line) - (size_t)length, "kernel: %s\n",
 				   kernel_reason(backend_kernel.probe()));

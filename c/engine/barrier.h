@@ -2,8 +2,8 @@
 /*
  * Memory ordering and the spin lock, in one place.
  *
- * Fields that another thread or the application may change at any time are only touched through these.
- * All of them are C11 atomics, so that ThreadSanitizer sees what is meant.
+ * Fields that another thread or the application may change at any time are only touched through
+ * these. All of them are C11 atomics, so that ThreadSanitizer sees what is meant.
  */
 #ifndef VALET_BARRIER_H
 #define VALET_BARRIER_H
@@ -15,11 +15,16 @@
 #define read_once(p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define write_once(p, value) __atomic_store_n((p), (value), __ATOMIC_RELAXED)
 
-/* What the other side stored before its store_release() is visible after our load_acquire() of it. */
+/*
+ * What the other side stored before its store_release() is visible after our load_acquire() of it.
+ */
 #define load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define store_release(p, value) __atomic_store_n((p), (value), __ATOMIC_RELEASE)
 
-/* For "I write mine, then read yours" on both sides: at least one of the two sees the other's write. */
+/*
+ * For "I write mine, then read yours" on both sides: at least one of the two sees the other's
+ * write.
+ */
 #define load_ordered(p) __atomic_load_n((p), __ATOMIC_SEQ_CST)
 #define store_ordered(p, value) ((void)__atomic_exchange_n((p), (value), __ATOMIC_SEQ_CST))
 
@@ -42,7 +47,9 @@ static inline int spin_try(struct spinlock *lock)
 	return !read_once(&lock->held) && !__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE);
 }
 
-/* The holder does a bounded amount of work; it yields the core only to a holder that was preempted. */
+/*
+ * The holder does a bounded amount of work; it yields the core only to a holder that was preempted.
+ */
 static inline void spin_lock(struct spinlock *lock)
 {
 	for (unsigned spins = 1; !spin_try(lock); spins++) {

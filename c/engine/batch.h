@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A forward's working memory: one a thread, made when the thread first sends, and kept for others after it. */
+/*
+ * A forward's working memory: one a thread, made when the thread first sends, and kept for others
+ * after it.
+ */
 #ifndef VALET_BATCH_H
 #define VALET_BATCH_H
 

@@ -42,6 +42,7 @@ static struct bridge_view *view_make(struct bridge *bridge, struct lookup lookup
 		return NULL;
 	view->bridge = bridge;
 	view->lookup = lookup;
+	thread_life_get(lookup.thread);
 	view->limit = limit;
 	view->port = view->ports + limit;
 	for (uint32_t i = 0; old && i < old->limit; i++)
@@ -71,6 +72,7 @@ static void view_free(struct bridge_view *view)
 			bridge->free_index[bridge->free_count++] = (uint16_t)port->index;
 		port_put(port);
 	}
+	thread_life_put(view->lookup.thread);
 	free(view);
 }
 
@@ -120,9 +122,8 @@ static void view_publish(struct bridge *bridge, struct bridge_view *view)
 
 int bridge_set_lookup(struct bridge *bridge, const struct lookup *lookup)
 {
-	struct bridge_view *view =
-		view_make(bridge, lookup->kind == VALET_LOOKUP_LEARNING ? learning(bridge) : *lookup,
-			  NULL);
+	struct bridge_view *view = view_make(
+		bridge, lookup->kind == VALET_LOOKUP_LEARNING ? learning(bridge) : *lookup, NULL);
 
 	if (!view)
 		return -ENOMEM;
@@ -217,7 +218,10 @@ void bridge_remove(struct port *port)
 
 	/* Before the view: who sees the new view sees this too, and does not touch the view. */
 	store_ordered(&port->bridge, NULL);
-	/* At once, however long others hold on to the old view. It has no senders that could learn again. */
+	/*
+	 * At once, however long others hold on to the old view. It has no senders that could learn
+	 * again.
+	 */
 	table_forget(&bridge->table, port->index);
 	if (--bridge->count) {
 		view = view_make(bridge, bridge->view->lookup, NULL);

@@ -2,11 +2,12 @@
 /*
  * A bridge: ports, a learning table, a lookup.
  *
- * The packets' path takes no lock on it. What it needs of the bridge is a view, an immutable snapshot that is
- * replaced as a whole when a port comes or goes or the lookup changes. A sender names the view that it works
- * with in ring->using; a replaced view, and the ports that only it still refers to, are freed when no ring
- * names it. So control never waits for packets (a lookup in a script may itself be waiting for the thread
- * that calls control), and packets never wait for control.
+ * The packets' path takes no lock on it. What it needs of the bridge is a view, an immutable
+ * snapshot that is replaced as a whole when a port comes or goes or the lookup changes. A sender
+ * names the view that it works with in ring->using; a replaced view, and the ports that only it
+ * still refers to, are freed when no ring names it. So control never waits for packets (a lookup in
+ * a script may itself be waiting for the thread that calls control), and packets never wait for
+ * control.
  */
 #ifndef VALET_BRIDGE_H
 #define VALET_BRIDGE_H
@@ -60,13 +61,16 @@ struct bridge *bridge_find(struct engine *engine, const char *name);
 /* The same, made if need be. -ENOMEM: no more bridges. */
 int bridge_find_or_make(struct engine *engine, const char *name, struct bridge **out);
 /*
- * Puts a port on it and takes a reference; the index is in the port. -ENOMEM: no index left; -EBUSY: a sender
- * is still in a lookup from before the port left its last bridge.
+ * Puts a port on it and takes a reference; the index is in the port. -ENOMEM: no index left;
+ * -EBUSY: a sender is still in a lookup from before the port left its last bridge.
  */
 int bridge_add(struct bridge *bridge, struct port *port);
 /* Takes it off. The bridge goes with its last port. */
 void bridge_remove(struct port *port);
-/* 1: another thread may still be inside the lookup that was there before. Negative: nothing changed. */
+/*
+ * 1: another thread may still be inside the lookup that was there before. Negative: nothing
+ * changed.
+ */
 int bridge_set_lookup(struct bridge *bridge, const struct lookup *lookup);
 /* Frees what senders no longer look at. Returns how many replaced views are left. */
 uint32_t bridge_reclaim(struct bridge *bridge);
@@ -86,7 +90,10 @@ static inline enum valet_lookup_kind view_lookup_kind(const struct bridge_view *
 
 /* -EDEADLK: this thread is inside a forward, that is, in a lookup; -ENOMEM: for its first one. */
 int bridge_forward_allowed(void);
-/* Forwards the slots from hwcur to head - 1. Caller holds ring->busy and has asked whether it may. 0 or -ECANCELED. */
+/*
+ * Forwards the slots from hwcur to head - 1. Caller holds ring->busy and has asked whether it may.
+ * 0 or -ECANCELED.
+ */
 int bridge_forward(struct ring *ring, uint32_t head);
 
 #endif

@@ -63,7 +63,8 @@ static void listed_name(const struct port *port, char name[NETMAP_REQ_IFNAMSIZ])
 		 colon ? colon + 1 : port->name);
 }
 
-static int list_next(struct engine *engine, struct nmreq_header *header, struct nmreq_vale_list *body)
+static int list_next(struct engine *engine, struct nmreq_header *header,
+		     struct nmreq_vale_list *body)
 {
 	uint32_t from = body->nr_port_idx;
 

@@ -6,8 +6,8 @@
 #include "request.h"
 
 /*
- * No option is supported yet. As the kernel does with options it does not know: each gets its own status, REGISTER
- * fails on them, other requests go on.
+ * No option is supported yet. As the kernel does with options it does not know: each gets its own
+ * status, REGISTER fails on them, other requests go on.
  */
 static int check_options(const struct nmreq_header *header)
 {
@@ -22,7 +22,8 @@ static int check_options(const struct nmreq_header *header)
 		option->nro_status = EOPNOTSUPP;
 		if (option->nro_reqtype == 0)
 			option->nro_status = EINVAL;
-		else if (option->nro_reqtype < NETMAP_REQ_OPT_MAX && seen >> option->nro_reqtype & 1)
+		else if (option->nro_reqtype < NETMAP_REQ_OPT_MAX &&
+			 seen >> option->nro_reqtype & 1)
 			option->nro_status = EINVAL;
 		if (option->nro_reqtype < NETMAP_REQ_OPT_MAX)
 			seen |= 1u << option->nro_reqtype;

@@ -21,8 +21,8 @@ int port_path_parse(const char *name, struct port_path *out);
 int vale_path_parse(const char *name, struct port_path *out);
 
 /*
- * The port of that name. With a shape, one that does not exist is made, where opening makes it. The caller gets
- * no reference: port_drop_unused() when it does not keep the port open.
+ * The port of that name. With a shape, one that does not exist is made, where opening makes it. The
+ * caller gets no reference: port_drop_unused() when it does not keep the port open.
  */
 int port_find(struct engine *engine, const char *name, struct port_shape *shape, uint16_t mem_id,
 	      struct port **out);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A sender leases a stretch of the ring under a lock, copies into it without the lock, and gives the
- * lease back under the lock. Slots become visible in ring order: a lease that is finished before an older one
- * waits for it, and whoever finishes the oldest shows all that are done. So the lock is held for a few
- * instructions a batch, whatever the number of packets.
+ * A sender leases a stretch of the ring under a lock, copies into it without the lock, and gives
+ * the lease back under the lock. Slots become visible in ring order: a lease that is finished
+ * before an older one waits for it, and whoever finishes the oldest shows all that are done. So the
+ * lock is held for a few instructions a batch, whatever the number of packets.
  */
 #include "deliver.h"
 
@@ -42,8 +42,7 @@ static struct room lease_take(struct ring *ring, uint32_t wanted)
 		spin_lock(&ring->lease);
 	}
 	/* Pairs with the reader's store in rxsync: it has read what lies before its hwcur. */
-	free = ring->slots - 1 -
-	       ring_distance(ring, load_acquire(&ring->hwcur), ring->leased);
+	free = ring->slots - 1 - ring_distance(ring, load_acquire(&ring->hwcur), ring->leased);
 	if (room.left > free)
 		room.left = free;
 	room.at = ring->leased;
@@ -57,7 +56,10 @@ static struct room lease_take(struct ring *ring, uint32_t wanted)
 	return room;
 }
 
-/* Slots that were leased and not filled: given back if nobody leased after them, else empty packets. */
+/*
+ * Slots that were leased and not filled: given back if nobody leased after them, else empty
+ * packets.
+ */
 static void lease_return(struct ring *ring, struct room *room)
 {
 	if (room->left && lease_at(ring, ring->lease_count - 1) == &ring->leases[room->lease]) {
@@ -91,8 +93,11 @@ static void lease_finish(struct ring *ring, struct room *room, uint64_t lost)
 		ring_drop(ring, VALET_DROP_RING_FULL, lost);
 	if (room->bad)
 		ring_drop(ring, VALET_DROP_RECEIVE_BUFFER, room->bad);
-	/* Pairs with the reader's acquire: slots are filled before the tail says so. Ordered before the
-	 * look at `waiting`: a reader that goes to sleep now has seen the new tail, or we see it waiting. */
+	/*
+	 * Pairs with the reader's acquire: slots are filled before the tail says so. Ordered before
+	 * the look at `waiting`: a reader that goes to sleep now has seen the new tail, or we see
+	 * it waiting.
+	 */
 	if (moved)
 		store_ordered(&ring->hwtail, tail);
 	spin_unlock(&ring->lease);
@@ -101,8 +106,9 @@ static void lease_finish(struct ring *ring, struct room *room, uint64_t lost)
 }
 
 /*
- * Short frames go in whole cache lines: buffers are multiples of them, and what lies behind a frame in its buffer is
- * the sender's own. Long ones go exactly, as in the kernel; the loop is 13 % faster than memcpy() at 1500 bytes.
+ * Short frames go in whole cache lines: buffers are multiples of them, and what lies behind a frame
+ * in its buffer is the sender's own. Long ones go exactly, as in the kernel; the loop is 13 %
+ * faster than memcpy() at 1500 bytes.
  */
 static inline void copy_frame(uint8_t *to, const uint8_t *from, uint32_t length)
 {
@@ -124,7 +130,9 @@ static inline uint8_t *slot_buffer(const struct ring *ring, uint32_t at, uint32_
 	return buffer_at(ring, buffer);
 }
 
-/* One packet of several slots; all of them or, when one is no good, empty packets in their place. */
+/*
+ * One packet of several slots; all of them or, when one is no good, empty packets in their place.
+ */
 static void deliver_fragments(struct batch *batch, struct ring *ring,
 			      const struct valet_packet *packet, struct room *room)
 {
@@ -192,10 +200,10 @@ static uint32_t slots_needed(const struct batch *batch, const uint16_t *numbers,
 }
 
 /*
- * Packets of one slot each, all of which have room: a straight loop. Buffers start at only two places
- * in a page, and a load waits for earlier stores whose addresses look alike in their low 12 bits: with
- * each frame for the line that an earlier frame is being written to. Asking for that line some packets
- * ahead makes the wait short: +35 % at 60 bytes.
+ * Packets of one slot each, all of which have room: a straight loop. Buffers start at only two
+ * places in a page, and a load waits for earlier stores whose addresses look alike in their low 12
+ * bits: with each frame for the line that an earlier frame is being written to. Asking for that
+ * line some packets ahead makes the wait short: +35 % at 60 bytes.
  */
 static void deliver_plain(const struct batch *batch, struct ring *ring, const uint16_t *numbers,
 			  uint32_t count, struct room *room)
@@ -222,8 +230,9 @@ static void deliver_plain(const struct batch *batch, struct ring *ring, const ui
 		at = at + 1 == slot_count ? 0 : at + 1;
 		ahead = ahead + 1 == slot_count ? 0 : ahead + 1;
 	}
-	*room = (struct room){ .lease = room->lease, .at = at, .packets = count - bad,
-			       .bytes = bytes, .bad = bad };
+	*room = (struct room){
+		.lease = room->lease, .at = at, .packets = count - bad, .bytes = bytes, .bad = bad
+	};
 }
 
 void deliver(struct batch *batch, struct ring *ring, const uint16_t *unicast, uint32_t count,
@@ -236,8 +245,8 @@ void deliver(struct batch *batch, struct ring *ring, const uint16_t *unicast, ui
 		ring_drop(ring, VALET_DROP_NOT_OPEN, count + floods);
 		return;
 	}
-	room = lease_take(ring, slots_needed(batch, unicast, count) +
-					slots_needed(batch, flood, floods));
+	room = lease_take(ring,
+			  slots_needed(batch, unicast, count) + slots_needed(batch, flood, floods));
 	if (!batch->fragments && (!count || !floods) && room.left == count + floods) {
 		deliver_plain(batch, ring, floods ? flood : unicast, count + floods, &room);
 		lease_finish(ring, &room, 0);

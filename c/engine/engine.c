@@ -78,8 +78,10 @@ static uint16_t next_mem_id(struct engine *engine)
 int engine_region_create(struct engine *engine, const struct port_shape *shape, struct region **out)
 {
 	struct region_request want = {
-		.tx_rings = shape->count[TX], .rx_rings = shape->count[RX],
-		.tx_slots = shape->slots[TX], .rx_slots = shape->slots[RX],
+		.tx_rings = shape->count[TX],
+		.rx_rings = shape->count[RX],
+		.tx_slots = shape->slots[TX],
+		.rx_slots = shape->slots[RX],
 		.extra_buffers = shape->extra_buffers,
 	};
 	uint16_t mem_id = next_mem_id(engine);
@@ -173,7 +175,8 @@ int descriptor_ready(struct descriptor *descriptor, enum direction direction)
 {
 	struct port *port = load_acquire(&descriptor->port);
 
-	for (uint32_t i = descriptor->first[direction]; port && i < descriptor->last[direction]; i++) {
+	for (uint32_t i = descriptor->first[direction]; port && i < descriptor->last[direction];
+	     i++) {
 		struct netmap_ring *shared = port->rings[direction][i].shared;
 
 		if (read_once(&shared->cur) != read_once(&shared->tail))

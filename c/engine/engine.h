@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The engine: netmap and VALE in user space. One engine is what one loaded netmap module is to its kernel.
+ * The engine: netmap and VALE in user space. One engine is what one loaded netmap module is to its
+ * kernel.
  *
- * Control (opening, closing, requests) is serialised by one lock. The packets' path (descriptor_txsync,
- * descriptor_rxsync) takes it never.
+ * Control (opening, closing, requests) is serialised by one lock. The packets' path
+ * (descriptor_txsync, descriptor_rxsync) takes it never.
  */
 #ifndef VALET_ENGINE_H
 #define VALET_ENGINE_H
@@ -61,7 +62,8 @@ int descriptor_ready(struct descriptor *descriptor, enum direction direction);
 
 /* For the rest of the engine, under the control lock. */
 
-int engine_region_create(struct engine *engine, const struct port_shape *shape, struct region **out);
+int engine_region_create(struct engine *engine, const struct port_shape *shape,
+			 struct region **out);
 void engine_region_put(struct engine *engine, struct region *region);
 struct region *engine_region_find(struct engine *engine, uint16_t mem_id);
 /* bridge_reclaim() of all bridges. */

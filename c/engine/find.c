@@ -133,7 +133,8 @@ static int find_pipe(struct engine *engine, const struct port_path *path, struct
 	if (!master) {
 		rc = -ENODEV;
 		if (shape && parent->pipes < PIPES_MAX) {
-			port_shape_bound(shape, PIPE_RINGS_MAX, parent->slots[TX], parent->slots[RX]);
+			port_shape_bound(shape, PIPE_RINGS_MAX, parent->slots[TX],
+					 parent->slots[RX]);
 			rc = pipe_create(parent, path->pipe_id, shape, &master);
 		} else if (shape) {
 			rc = -ENOMEM;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The packets' way over a bridge: gather descriptors of what a ring sends, ask the lookup, sort by receive
- * ring, deliver. Everything here runs on the sender's thread, batch by batch.
+ * The packets' way over a bridge: gather descriptors of what a ring sends, ask the lookup, sort by
+ * receive ring, deliver. Everything here runs on the sender's thread, batch by batch.
  */
 #include "batch.h"
 #include "bridge.h"
@@ -17,7 +17,9 @@ int bridge_forward_allowed(void)
 	return batch->in_use ? -EDEADLK : 0;
 }
 
-/* Names the view that this forward works with, so that control leaves it alone. NULL: not attached. */
+/*
+ * Names the view that this forward works with, so that control leaves it alone. NULL: not attached.
+ */
 static struct bridge_view *view_enter(struct ring *ring)
 {
 	struct port *port = ring->port;
@@ -27,7 +29,10 @@ static struct bridge_view *view_enter(struct ring *ring)
 	do {
 		bridge = load_ordered(&port->bridge);
 		view = bridge ? load_ordered(&bridge->view) : NULL;
-		/* Control replaces the view, then looks at `using`; we set it, then look at the view. */
+		/*
+		 * Control replaces the view, then looks at `using`; we set it, then look at the
+		 * view.
+		 */
 		store_ordered(&ring->using, view);
 		if (!view)
 			return NULL;
@@ -79,9 +84,9 @@ static uint32_t gather_fragments(struct ring *ring, struct batch *batch, uint32_
 			packet->data = buffer_at(ring, slot.buffer);
 			packet->first_length = slot.length;
 		} else {
-			batch->fragment[batch->fragments++] = (struct fragment){
-				.data = buffer_at(ring, slot.buffer), .length = slot.length
-			};
+			batch->fragment[batch->fragments++] =
+				(struct fragment){ .data = buffer_at(ring, slot.buffer),
+						   .length = slot.length };
 		}
 	} while (slot.flags & NS_MOREFRAG && at != head);
 
@@ -157,7 +162,14 @@ static int look_up(const struct bridge_view *view, struct ring *ring, struct bat
 
 	switch (view_lookup_kind(view)) {
 	case VALET_LOOKUP_SCRIPT:
-		rc = lookup->script(batch->id, ring->port->region->id, packets.count, packets.source);
+		/*
+		 * It may be run by another thread: one that wants to sync this ring must not wait
+		 * for us.
+		 */
+		store_release(&ring->in_script, 1);
+		rc = lookup->script(batch->id, ring->port->region->id, packets.count,
+				    packets.source);
+		store_release(&ring->in_script, 0);
 		break;
 	case VALET_LOOKUP_NATIVE:
 		rc = lookup->function(&packets, lookup->context);
@@ -245,8 +257,9 @@ static int same_way(const struct batch *batch)
 }
 
 /*
- * Decides about every packet. Neighbours mostly go the same way, so the answer for the packet before is
- * tried first. Returns 1 when all packets go to outlet 0, in which case `order` is not needed.
+ * Decides about every packet. Neighbours mostly go the same way, so the answer for the packet
+ * before is tried first. Returns 1 when all packets go to outlet 0, in which case `order` is not
+ * needed.
  */
 static int classify(const struct bridge_view *view, struct ring *from, struct batch *batch)
 {

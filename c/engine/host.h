@@ -10,11 +10,14 @@ struct region;
 
 struct engine_host {
 	/*
-	 * Zeroed memory for a region, its pages taken from the system when touched. The buffers start at
-	 * `buffers_offset`. Sets base and id. 0 or -ENOMEM.
+	 * Zeroed memory for a region, its pages taken from the system when touched. The buffers
+	 * start at `buffers_offset`. Sets base and id. 0 or -ENOMEM.
 	 */
 	int (*region_map)(struct region *region, uint64_t buffers_offset);
-	/* The region's contents may go. Its addresses must stay readable: stale views must not crash. */
+	/*
+	 * The region's contents may go. Its addresses must stay readable: stale views must not
+	 * crash.
+	 */
 	void (*region_unmap)(struct region *region);
 	/* Wakes a sleeper. Called with the waiter's ring locked, by the thread that sent. */
 	void (*wake)(struct waiter *waiter);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pipes: what one end sends, the other receives, without a copy. The slots of a transmit ring and of the
- * receive ring at the other end name the same buffers; a sync copies slots, not frames. A sent slot comes back
- * to the sender only when the receiver has given it back, so a pipe loses nothing: a full one is full.
+ * Pipes: what one end sends, the other receives, without a copy. The slots of a transmit ring and
+ * of the receive ring at the other end name the same buffers; a sync copies slots, not frames. A
+ * sent slot comes back to the sender only when the receiver has given it back, so a pipe loses
+ * nothing: a full one is full.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +43,10 @@ int pipe_create(struct port *parent, const char *id, const struct port_shape *sh
 	return 0;
 }
 
-/* Joins each ring of `first` with the ring of `second` at its other side, which gets the same buffers. */
+/*
+ * Joins each ring of `first` with the ring of `second` at its other side, which gets the same
+ * buffers.
+ */
 static void join_rings(struct port *first, struct port *second)
 {
 	for (int d = RX; d <= TX; d++) {
@@ -81,10 +85,11 @@ static void pass_slot(struct ring *from, struct ring *to, uint32_t at)
 	struct slot_view view = slot_read(slot);
 	uint64_t ptr = read_once(&slot->ptr);
 
-	if (__builtin_expect(!buffer_valid(from, view.buffer) || view.length > from->buffer_bytes, 0)) {
+	if (__builtin_expect(!buffer_valid(from, view.buffer) || view.length > from->buffer_bytes,
+			     0)) {
 		ring_drop(from,
-			  buffer_valid(from, view.buffer) ? VALET_DROP_TOO_LONG :
-							    VALET_DROP_BAD_BUFFER,
+			  buffer_valid(from, view.buffer) ? VALET_DROP_TOO_LONG
+							  : VALET_DROP_BAD_BUFFER,
 			  1);
 		view.buffer = from->first_buffer + at;
 		view.length = 0;
@@ -125,7 +130,9 @@ int pipe_txsync(struct ring *ring)
 		count_add(&peer->bytes, bytes);
 	}
 	ring_show_tail(ring, tail);
-	/* Only whole packets are shown. Pairs with the receiver's acquire: their slots are there. */
+	/*
+	 * Only whole packets are shown. Pairs with the receiver's acquire: their slots are there.
+	 */
 	if (complete) {
 		store_ordered(&peer->hwtail, end);
 		ring_notify(peer);
@@ -143,7 +150,10 @@ int pipe_rxsync(struct ring *ring)
 	if (head < 0)
 		return 1;
 	if (at != head) {
-		/* The buffer that is now in the slot goes back, which need not be the one that came. */
+		/*
+		 * The buffer that is now in the slot goes back, which need not be the one that
+		 * came.
+		 */
 		for (; at != head; at = ring_next(ring, at))
 			pass_slot(ring, peer, at);
 		write_once(&ring->hwcur, at);

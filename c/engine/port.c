@@ -70,7 +70,8 @@ static void rings_free(struct port *port, struct ring *rings)
 
 		if (ring->took_buffers)
 			region_give(port->region, POOL_BUFFER,
-				    pool->offset + (uint64_t)ring->first_buffer * pool->object_bytes,
+				    pool->offset +
+					    (uint64_t)ring->first_buffer * pool->object_bytes,
 				    ring->slots);
 	}
 	if (port->ring_offset)
@@ -88,8 +89,8 @@ void port_put(struct port *port)
 	free(port);
 }
 
-static void ring_setup(struct port *port, struct ring *ring, enum direction direction, uint32_t index,
-		       uint64_t offset)
+static void ring_setup(struct port *port, struct ring *ring, enum direction direction,
+		       uint32_t index, uint64_t offset)
 {
 	struct region *region = port->region;
 	struct pool *buffers = &region->pool[POOL_BUFFER];
@@ -188,7 +189,8 @@ void port_report(struct port *port, struct valet_req_port *out)
 		for (uint32_t i = 0; i < port->count[d]; i++) {
 			struct ring *ring = &port->rings[d][i];
 
-			*(d == TX ? &out->tx_packets : &out->rx_packets) += read_once(&ring->packets);
+			*(d == TX ? &out->tx_packets : &out->rx_packets) +=
+				read_once(&ring->packets);
 			*(d == TX ? &out->tx_bytes : &out->rx_bytes) += read_once(&ring->bytes);
 			out->ring_resets += read_once(&ring->resets);
 			for (int cause = 0; cause < VALET_DROP_CAUSES; cause++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A port: its rings, its region, and where it is attached. Everything here is changed under the engine's
- * control lock only; what the packets' path reads of it without the lock is marked.
+ * A port: its rings, its region, and where it is attached. Everything here is changed under the
+ * engine's control lock only; what the packets' path reads of it without the lock is marked.
  */
 #ifndef VALET_PORT_H
 #define VALET_PORT_H
@@ -40,7 +40,10 @@ struct port {
 	struct port *next; /* in the engine's list of its kind */
 };
 
-/* What a new port shall look like; 0 is the default, too much is cut to netmap's limits, both written back. */
+/*
+ * What a new port shall look like; 0 is the default, too much is cut to netmap's limits, both
+ * written back.
+ */
 struct port_shape {
 	uint32_t count[2], slots[2];
 	uint32_t extra_buffers;

@@ -40,8 +40,8 @@ static uint32_t at_least(uint32_t value, uint32_t floor)
 }
 
 /*
- * Objects are laid out in clusters that end on a page boundary, and a pool has whole clusters only; so the
- * count grows to a multiple of 4096 / gcd(4096, object size).
+ * Objects are laid out in clusters that end on a page boundary, and a pool has whole clusters only;
+ * so the count grows to a multiple of 4096 / gcd(4096, object size).
  */
 static void pool_size(struct pool *pool, uint32_t objects, uint32_t object_bytes)
 {
@@ -85,8 +85,8 @@ static void free_bitmaps(struct region *region)
 		free(region->pool[i].taken);
 }
 
-int region_create(const struct engine_host *host, const struct region_request *want, uint16_t mem_id,
-		  struct region **out)
+int region_create(const struct engine_host *host, const struct region_request *want,
+		  uint16_t mem_id, struct region **out)
 {
 	struct region *region = calloc(1, sizeof(*region));
 	int64_t bytes;
@@ -100,7 +100,8 @@ int region_create(const struct engine_host *host, const struct region_request *w
 		goto free_region;
 	}
 	for (int i = 0; i < POOLS; i++) {
-		region->pool[i].taken = calloc((region->pool[i].objects + 63) / 64, sizeof(uint64_t));
+		region->pool[i].taken =
+			calloc((region->pool[i].objects + 63) / 64, sizeof(uint64_t));
 		if (!region->pool[i].taken)
 			goto free_region;
 	}

@@ -42,12 +42,15 @@ struct region {
 /* The first two buffers are never given to a slot. */
 #define RESERVED_BUFFERS 2
 
-/* Sizes of the pools for a request, and of the whole: bytes, or -EINVAL when netmap's limits do not allow it. */
+/*
+ * Sizes of the pools for a request, and of the whole: bytes, or -EINVAL when netmap's limits do not
+ * allow it.
+ */
 int64_t region_layout(const struct region_request *want, struct pool pool[POOLS]);
 
 /* -ENOMEM, or what region_layout() says. References start at 1. */
-int region_create(const struct engine_host *host, const struct region_request *want, uint16_t mem_id,
-		  struct region **out);
+int region_create(const struct engine_host *host, const struct region_request *want,
+		  uint16_t mem_id, struct region **out);
 void region_destroy(struct region *region);
 
 /* The offset of `count` objects in a row, or -ENOMEM with nothing taken. */

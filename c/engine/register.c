@@ -34,7 +34,8 @@ static int choose_rings(struct descriptor *descriptor, const struct port *port,
 	return 0;
 }
 
-static int sharing_allowed(const struct descriptor *descriptor, const struct port *port, int exclusive)
+static int sharing_allowed(const struct descriptor *descriptor, const struct port *port,
+			   int exclusive)
 {
 	for (int d = RX; d <= TX; d++) {
 		for (uint32_t i = descriptor->first[d]; i < descriptor->last[d]; i++) {
@@ -83,7 +84,9 @@ static uint32_t *extra_link(struct port *port, uint32_t buffer)
 	return (uint32_t *)buffer_at(&port->rings[RX][0], buffer);
 }
 
-/* As many of the wanted buffers as there are, listed through their first words, the last one first. */
+/*
+ * As many of the wanted buffers as there are, listed through their first words, the last one first.
+ */
 static void take_extra(struct descriptor *descriptor, struct port *port, uint32_t wanted)
 {
 	struct netmap_if *nifp = (struct netmap_if *)(port->region->base + descriptor->if_offset);
@@ -123,7 +126,10 @@ static void count_opens(struct descriptor *descriptor, struct port *port, int ex
 		for (uint32_t i = descriptor->first[d]; i < descriptor->last[d]; i++) {
 			struct ring *ring = &port->rings[d][i];
 
-			/* Nothing that an earlier owner left is shown to a new one; a pipe keeps what it holds. */
+			/*
+			 * Nothing that an earlier owner left is shown to a new one; a pipe keeps
+			 * what it holds.
+			 */
 			if (!ring->opens && !ring->peer)
 				ring_reset(ring);
 			write_once(&ring->opens, ring->opens + 1);

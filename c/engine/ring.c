@@ -10,7 +10,9 @@
 
 int64_t ring_check(struct ring *ring, uint32_t tail)
 {
-	/* Pairs with the application's store of head, its last: cur and slots are as it left them. */
+	/*
+	 * Pairs with the application's store of head, its last: cur and slots are as it left them.
+	 */
 	uint32_t head = load_acquire(&ring->shared->head);
 	uint32_t cur = read_once(&ring->shared->cur);
 	uint32_t owned = ring_distance(ring, ring->hwcur, tail);
@@ -95,7 +97,9 @@ void ring_reset(struct ring *ring)
 	spin_unlock(&ring->busy);
 }
 
-/* Takes what was sent from a port that forwards: all of it, at once, whoever can receive it or not. */
+/*
+ * Takes what was sent from a port that forwards: all of it, at once, whoever can receive it or not.
+ */
 static int vale_txsync(struct ring *ring)
 {
 	int64_t head = ring_check(ring, ring_previous(ring, ring->hwcur));
@@ -113,7 +117,10 @@ static int vale_txsync(struct ring *ring)
 
 static int vale_rxsync(struct ring *ring)
 {
-	/* Pairs with lease_finish(): slots are filled, and who sleeps after this look is seen waiting. */
+	/*
+	 * Pairs with lease_finish(): slots are filled, and who sleeps after this look is seen
+	 * waiting.
+	 */
 	uint32_t tail = load_ordered(&ring->hwtail);
 	int64_t head = ring_check(ring, tail);
 
@@ -125,13 +132,28 @@ static int vale_rxsync(struct ring *ring)
 	return 0;
 }
 
+/*
+ * Waits for another thread's sync to end, but not for a lookup in a script: that may be waiting for
+ * this thread's event loop. -EBUSY then; what was to be sent stays in the ring for the next sync.
+ */
+static int lock_to_send(struct ring *ring)
+{
+	while (!spin_try(&ring->busy)) {
+		if (load_acquire(&ring->in_script))
+			return -EBUSY;
+		sched_yield();
+	}
+	return 0;
+}
+
 int ring_txsync(struct ring *ring)
 {
 	int rc = bridge_forward_allowed();
 
+	if (rc == 0)
+		rc = lock_to_send(ring);
 	if (rc < 0)
 		return rc;
-	spin_lock(&ring->busy);
 	rc = ring->peer ? pipe_txsync(ring) : vale_txsync(ring);
 	spin_unlock(&ring->busy);
 	return rc;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The engine's half of a ring. The application's half, struct netmap_ring, is in shared memory and may hold
- * anything at any time; what the engine relies on is here.
+ * The engine's half of a ring. The application's half, struct netmap_ring, is in shared memory and
+ * may hold anything at any time; what the engine relies on is here.
  *
- * In the order of the ring: hwcur ... head ... tail ... and round to hwcur again. The application owns
- * head to tail - 1, the engine the rest; hwcur is the head of the last sync.
+ * In the order of the ring: hwcur ... head ... tail ... and round to hwcur again. The application
+ * owns head to tail - 1, the engine the rest; hwcur is the head of the last sync.
  */
 #ifndef VALET_RING_H
 #define VALET_RING_H
@@ -49,6 +49,7 @@ struct ring {
 	uint32_t hwcur; /* RX: read by senders, with acquire */
 	uint32_t opens; /* descriptors bound to it; written under the control lock */
 	uint32_t exclusive; /* one of them will not share; under the control lock */
+	uint32_t in_script; /* TX: the holder of `busy` waits for a script's lookup */
 	struct bridge_view *using; /* TX: what a forward in progress looks at; see bridge.c */
 	uint64_t packets, bytes; /* TX: taken. RX: delivered, under `lease` */
 	uint64_t resets; /* times that head or cur was not legal */
@@ -84,8 +85,8 @@ static inline uint32_t ring_previous(const struct ring *ring, uint32_t slot)
 }
 
 /*
- * The application's head, if hwcur <= head <= cur <= tail in ring order. Otherwise the ring is put back to
- * where the engine has it, which costs the application what it wrote there, and -EINVAL.
+ * The application's head, if hwcur <= head <= cur <= tail in ring order. Otherwise the ring is put
+ * back to where the engine has it, which costs the application what it wrote there, and -EINVAL.
  * Caller holds `busy`.
  */
 int64_t ring_check(struct ring *ring, uint32_t tail);

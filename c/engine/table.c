@@ -8,18 +8,18 @@
 
 enum { ETHERNET_HEADER_BYTES = 14 };
 
-#define MULTICAST(mac) ((mac) & 1) /* the group bit is the first bit on the wire */
+#define MULTICAST(mac) ((mac)&1) /* the group bit is the first bit on the wire */
 
-#define MIX(a, b, c, shift_left, shift_a, shift_b) \
-	do {                                      \
-		a = (a - b - c) ^ (c >> shift_a); \
+#define MIX(a, b, c, shift_left, shift_a, shift_b)   \
+	do {                                         \
+		a = (a - b - c) ^ (c >> shift_a);    \
 		b = (b - c - a) ^ (a << shift_left); \
-		c = (c - a - b) ^ (b >> shift_b); \
+		c = (c - a - b) ^ (b >> shift_b);    \
 	} while (0)
 
 uint32_t table_bucket(uint64_t mac)
 {
-	const uint32_t byte[6] = { mac & 0xff, mac >> 8 & 0xff, mac >> 16 & 0xff,
+	const uint32_t byte[6] = { mac & 0xff,	     mac >> 8 & 0xff,  mac >> 16 & 0xff,
 				   mac >> 24 & 0xff, mac >> 32 & 0xff, mac >> 40 & 0xff };
 	uint32_t a = 0x9e3779b9, b = 0x9e3779b9, c = 0; /* c: netmap's key is 0 */
 
@@ -79,9 +79,13 @@ static uint32_t find(struct table *table, uint64_t mac, uint32_t ageing_ms, uint
 int32_t table_lookup(struct valet_batch *batch, void *context)
 {
 	struct table *table = context;
-	uint32_t ageing_ms = load_acquire(&table->ageing_ms); /* pairs with BRIDGE_SET: ages are set */
+	uint32_t ageing_ms =
+		load_acquire(&table->ageing_ms); /* pairs with BRIDGE_SET: ages are set */
 	uint32_t time_ms = ageing_ms ? now_ms() : 0;
-	/* Neighbours in a batch mostly have the addresses of the packet before. No station is all ones. */
+	/*
+	 * Neighbours in a batch mostly have the addresses of the packet before. No station is all
+	 * ones.
+	 */
 	uint64_t last_source = ~0ull, last_destination = ~0ull;
 	uint32_t last_port = VALET_BROADCAST;
 
@@ -104,9 +108,9 @@ int32_t table_lookup(struct valet_batch *batch, void *context)
 		}
 		if (destination != last_destination) {
 			last_destination = destination;
-			last_port = MULTICAST(destination) ?
-					    VALET_BROADCAST :
-					    find(table, destination, ageing_ms, time_ms);
+			last_port = MULTICAST(destination)
+					    ? VALET_BROADCAST
+					    : find(table, destination, ageing_ms, time_ms);
 		}
 		packet->destination = last_port;
 	}

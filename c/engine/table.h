@@ -2,10 +2,10 @@
 /*
  * The learning table: which station (MAC address) is behind which port.
  *
- * Direct-mapped, one station a bucket, with netmap's hash: a station that falls into another's bucket takes
- * it over. A bucket is one word, so readers and writers on any thread need no lock: a packet sees an entry
- * as it was or as it is. Unlike netmap, a zero bucket matches nothing, and a station that moves is
- * learned at its new port.
+ * Direct-mapped, one station a bucket, with netmap's hash: a station that falls into another's
+ * bucket takes it over. A bucket is one word, so readers and writers on any thread need no lock: a
+ * packet sees an entry as it was or as it is. Unlike netmap, a zero bucket matches nothing, and a
+ * station that moves is learned at its new port.
  */
 #ifndef VALET_TABLE_H
 #define VALET_TABLE_H
@@ -17,7 +17,8 @@
 #define TABLE_BUCKETS 1024
 
 struct table {
-	uint64_t bucket[TABLE_BUCKETS]; /* MAC in the low 48 bits as it lies in memory, port above */
+	uint64_t
+		bucket[TABLE_BUCKETS]; /* MAC in the low 48 bits as it lies in memory, port above */
 	uint32_t heard_ms[TABLE_BUCKETS]; /* kept only while ageing is on */
 	uint32_t ageing_ms; /* 0: entries stay */
 };
@@ -37,7 +38,7 @@ void table_refresh(struct table *table);
 /* Entry of a bucket: 0 when empty or too old, with its age. */
 uint64_t table_entry(struct table *table, uint32_t bucket, uint32_t *age_ms);
 
-#define TABLE_MAC(entry) ((entry) & 0xffffffffffffull)
+#define TABLE_MAC(entry) ((entry)&0xffffffffffffull)
 #define TABLE_PORT(entry) ((uint32_t)((entry) >> 48))
 
 #endif

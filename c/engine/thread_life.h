@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Whether a thread still lives: a function in a script dies with the thread that its isolate runs on. */
+/*
+ * Whether a thread still lives: a function in a script dies with the thread that its isolate runs
+ * on.
+ */
 #ifndef VALET_THREAD_LIFE_H
 #define VALET_THREAD_LIFE_H
 
@@ -7,9 +10,13 @@
 
 struct thread_life {
 	uint32_t ended; /* set by the thread as it ends; the packets' path reads it with acquire */
+	uint32_t references; /* the thread's own, and those of views */
 };
 
-/* This thread's; it outlives the thread and is never freed. NULL: no memory. */
+/* This thread's, which it holds until it ends. NULL: no memory. */
 struct thread_life *thread_life_mine(void);
+/* Both take NULL. The last one frees it. */
+void thread_life_get(struct thread_life *life);
+void thread_life_put(struct thread_life *life);
 
 #endif

@@ -18,8 +18,8 @@ struct waiter {
 };
 
 /*
- * Enters the waiter at the ring. What the caller checks after this, and finds not there yet, it will be
- * woken for: the sender stores and then looks for waiters, we become one and then look.
+ * Enters the waiter at the ring. What the caller checks after this, and finds not there yet, it
+ * will be woken for: the sender stores and then looks for waiters, we become one and then look.
  */
 void waiter_enter(struct waiter_link *link, struct ring *ring, struct waiter *waiter);
 void waiter_leave(struct waiter_link *link);

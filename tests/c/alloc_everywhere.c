@@ -1,4 +1,7 @@
-/* Whichever allocation fails, opening, registering, attaching, sending and waiting fail cleanly, and work right after. */
+/*
+ * Whichever allocation fails, opening, registering, attaching, sending and waiting fail cleanly,
+ * and work right after.
+ */
 #include "t.h"
 
 #include <sys/mman.h>
@@ -251,7 +254,10 @@ int main(void)
 			/* A thread of its own: it has not sent before. */
 			intptr_t failures = (intptr_t)join(start(run, NULL));
 
-			/* The one before has left its working memory to send_one() of the second round. */
+			/*
+			 * The one before has left its working memory to send_one() of the second
+			 * round.
+			 */
 			if (!failures && !(steps[which_step] == send_one && !lasting))
 				FAIL("step %d allocates nothing", which_step);
 		}

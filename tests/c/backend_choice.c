@@ -1,4 +1,7 @@
-/* The backend is chosen by name, then by VALET_BACKEND, then by what there is; the reason is said in any length. */
+/*
+ * The backend is chosen by name, then by VALET_BACKEND, then by what there is; the reason is said
+ * in any length.
+ */
 #include "t.h"
 
 static int32_t backend_of(const char *name)

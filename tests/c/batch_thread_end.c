@@ -1,4 +1,7 @@
-/* A thread that sends once more while it ends does not share its working memory with another thread. */
+/*
+ * A thread that sends once more while it ends does not share its working memory with another
+ * thread.
+ */
 #include "t.h"
 
 #include "engine/batch.h"
@@ -11,7 +14,10 @@ static void *other_thread(void *unused)
 	return batch_mine();
 }
 
-/* Runs after the library has put the thread's batch aside for others: keys end in the order of their making. */
+/*
+ * Runs after the library has put the thread's batch aside for others: keys end in the order of
+ * their making.
+ */
 static void at_end(void *unused)
 {
 	struct batch *mine = batch_mine();

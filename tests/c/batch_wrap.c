@@ -35,7 +35,10 @@ int main(void)
 	EQUAL(counters(a.handle, "vale0:b").rx_packets, tag);
 	close_port(&a);
 	close_port(&b);
-	/* The smallest ring that can carry a frame carries one at a time; the smallest at all carries none. */
+	/*
+	 * The smallest ring that can carry a frame carries one at a time; the smallest at all
+	 * carries none.
+	 */
 	a = open_port("vale0:a", SLOTS(2));
 	b = open_port("vale0:b", SLOTS(2));
 	for (uint32_t i = 0; i < 10; i++) {

@@ -1,4 +1,6 @@
-/* No frame is lost without a counter: what is sent is delivered, or in exactly one cause of loss. */
+/*
+ * No frame is lost without a counter: what is sent is delivered, or in exactly one cause of loss.
+ */
 #include "t.h"
 
 enum { PORTS = 5, ROUNDS = 400 };

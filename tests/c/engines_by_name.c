@@ -1,4 +1,7 @@
-/* Engines of one name are one, of two names two; one goes with its last descriptor and persistent port. */
+/*
+ * Engines of one name are one, of two names two; one goes with its last descriptor and persistent
+ * port.
+ */
 #include "t.h"
 
 static int32_t on(const char *instance)

@@ -1,4 +1,6 @@
-/* NEWIF, DELIF, ATTACH, DETACH and the questions about ports are answered with the kernel's errors. */
+/*
+ * NEWIF, DELIF, ATTACH, DETACH and the questions about ports are answered with the kernel's errors.
+ */
 #include "t.h"
 
 static int32_t handle;
@@ -77,7 +79,10 @@ static void attaching(void)
 	EQUAL(detach(handle, "vale1:vi4"), -ENXIO);
 	EQUAL(list_index(handle, "vale0:vi4"), 0);
 
-	/* Open it is, by either name; then it is not detached, and afterwards it is (the kernel never can). */
+	/*
+	 * Open it is, by either name; then it is not detached, and afterwards it is (the kernel
+	 * never can).
+	 */
 	port = open_port("vale0:vi4", REG());
 	CHECK(!strcmp(port.nifp->ni_name, "vi4"));
 	EQUAL(detach(handle, "vale0:vi4"), -EBUSY);

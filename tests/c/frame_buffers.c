@@ -1,4 +1,7 @@
-/* A slot that names no buffer of its region is never followed: on sending and on receiving it is counted. */
+/*
+ * A slot that names no buffer of its region is never followed: on sending and on receiving it is
+ * counted.
+ */
 #include "t.h"
 
 static const uint32_t bad[] = { 0, 1, 4098, 999999, 0x7fffffff, 0xffffffff };

@@ -1,4 +1,7 @@
-/* Frames of several slots arrive with their fragments, to 64 of them; more are dropped, not cut and not looped over. */
+/*
+ * Frames of several slots arrive with their fragments, to 64 of them; more are dropped, not cut and
+ * not looped over.
+ */
 #include "t.h"
 
 static struct port_handle a, b;

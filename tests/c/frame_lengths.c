@@ -1,4 +1,7 @@
-/* Every length from 14 to 2048 bytes arrives as it was sent; others are dropped and counted, neighbours are not. */
+/*
+ * Every length from 14 to 2048 bytes arrives as it was sent; others are dropped and counted,
+ * neighbours are not.
+ */
 #include "t.h"
 
 static struct port_handle a, b;

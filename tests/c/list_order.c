@@ -1,4 +1,7 @@
-/* VALE_LIST goes through bridges and ports by index, from anywhere, and indices are given as in the kernel. */
+/*
+ * VALE_LIST goes through bridges and ports by index, from anywhere, and indices are given as in the
+ * kernel.
+ */
 #include "t.h"
 
 static int32_t handle;

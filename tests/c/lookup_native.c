@@ -112,7 +112,10 @@ static void mixed(void)
 	EQUAL(answers.calls, 2);
 	EQUAL(answers.packets, 500);
 	count = counters(port[0].handle, "vale0:p0");
-	/* Each batch, of 256 and of 244, starts with the first answer: 26 * 10 - 4 and 24 * 10 + 4 packets. */
+	/*
+	 * Each batch, of 256 and of 244, starts with the first answer: 26 * 10 - 4 and 24 * 10 + 4
+	 * packets.
+	 */
 	EQUAL(count.drops[VALET_DROP_LOOKUP] - before.drops[VALET_DROP_LOOKUP], 26 + 25);
 	EQUAL(count.drops[VALET_DROP_GARBAGE] - before.drops[VALET_DROP_GARBAGE], 26 + 24);
 	EQUAL(count.drops[VALET_DROP_SAME_PORT] - before.drops[VALET_DROP_SAME_PORT], 26 + 24);

@@ -1,4 +1,7 @@
-/* A lookup may call the library: control requests work, ports open and close, and sending from it is refused. */
+/*
+ * A lookup may call the library: control requests work, ports open and close, and sending from it
+ * is refused.
+ */
 #include "t.h"
 
 static struct port_handle a, b, late;
@@ -28,7 +31,9 @@ static int32_t nested(struct valet_batch *batch, void *context)
 	bridge = bridge_of(b.handle, "vale0");
 	EQUAL(bridge.lookup, VALET_LOOKUP_NATIVE);
 	EQUAL(counters(b.handle, "vale0:a").tx_packets, 3);
-	/* It replaces itself while it runs: it is said to be busy, and this batch is still its own. */
+	/*
+	 * It replaces itself while it runs: it is said to be busy, and this batch is still its own.
+	 */
 	EQUAL(set_native(b.handle, "vale0", other, NULL), 1);
 	late = open_port("vale0:late", SLOTS(16));
 	EQUAL(newif(b.handle, "vi0", 16), 0);
@@ -84,7 +89,9 @@ int main(void)
 	EQUAL(detach(b.handle, "vale0:vi0"), 0);
 	EQUAL(delif(b.handle, "vi0"), 0);
 
-	/* A handle that is closed from inside is closed when its sync is done; the frame goes out. */
+	/*
+	 * A handle that is closed from inside is closed when its sync is done; the frame goes out.
+	 */
 	EQUAL(set_native(b.handle, "vale0", closes_itself, NULL), 0);
 	put_frame(&a, 0, EVERYBODY, STATION(1), 5, 60);
 	EQUAL(valet_txsync(a.handle), 0);

@@ -1,4 +1,6 @@
-/* A script's lookup goes with the thread that set it: from then on the bridge learns, and says so. */
+/*
+ * A script's lookup goes with the thread that set it: from then on the bridge learns, and says so.
+ */
 #include "t.h"
 
 static struct port_handle a, b;

@@ -1,4 +1,7 @@
-/* Garbage in control requests is answered, never followed: random messages, half of them nearly right. */
+/*
+ * Garbage in control requests is answered, never followed: random messages, half of them nearly
+ * right.
+ */
 #include "t.h"
 
 static uint32_t state = 0x5eed;

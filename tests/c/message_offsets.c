@@ -1,4 +1,6 @@
-/* A message whose offsets leave it, loop, overlap or are not aligned is refused and left as it was. */
+/*
+ * A message whose offsets leave it, loop, overlap or are not aligned is refused and left as it was.
+ */
 #include "t.h"
 
 #include "message.h"
@@ -80,7 +82,10 @@ static void bad_offsets(void)
 	}
 }
 
-/* Results written into one part would change another: an option's status lies where the next one's link is. */
+/*
+ * Results written into one part would change another: an option's status lies where the next one's
+ * link is.
+ */
 static void overlaps(void)
 {
 	struct message message = good();

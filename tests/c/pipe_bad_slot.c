@@ -1,4 +1,7 @@
-/* A slot with a buffer or length that does not exist crosses a pipe as an empty one, and is counted. */
+/*
+ * A slot with a buffer or length that does not exist crosses a pipe as an empty one, and is
+ * counted.
+ */
 #include "t.h"
 
 int main(void)

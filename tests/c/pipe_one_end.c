@@ -1,4 +1,7 @@
-/* A pipe's end that closes keeps its state for the next who opens it; the other end goes on meanwhile. */
+/*
+ * A pipe's end that closes keeps its state for the next who opens it; the other end goes on
+ * meanwhile.
+ */
 #include "t.h"
 
 static struct port_handle master, slave;

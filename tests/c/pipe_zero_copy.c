@@ -1,4 +1,7 @@
-/* A pipe passes slots, not bytes: both ends' slots name the same buffers, and a buffer that is swapped comes back. */
+/*
+ * A pipe passes slots, not bytes: both ends' slots name the same buffers, and a buffer that is
+ * swapped comes back.
+ */
 #include "t.h"
 
 static struct port_handle master, slave;

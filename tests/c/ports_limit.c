@@ -1,4 +1,6 @@
-/* A bridge takes 4,350 ports and an engine 256 bridges; one more is refused, one less makes room. */
+/*
+ * A bridge takes 4,350 ports and an engine 256 bridges; one more is refused, one less makes room.
+ */
 #include "t.h"
 
 enum { PORTS = 4350, BRIDGES = 256 };

@@ -1,4 +1,7 @@
-/* A bridge has more than 254 ports, 1,000 and more; indices 254 and 255 are never given, so that they keep their meaning. */
+/*
+ * A bridge has more than 254 ports, 1,000 and more; indices 254 and 255 are never given, so that
+ * they keep their meaning.
+ */
 #include "t.h"
 
 enum { PORTS = 1000 };

@@ -145,7 +145,10 @@ static void extra_buffers(void)
 	close_port(&c);
 }
 
-/* Both ends name the same buffers; the end that is opened first takes them, its receive ring's first. */
+/*
+ * Both ends name the same buffers; the end that is opened first takes them, its receive ring's
+ * first.
+ */
 static void pipe_rings(void)
 {
 	struct port_handle master = open_port("vale0:p{1", SLOTS(8));
@@ -167,7 +170,10 @@ static void pipe_rings(void)
 	EQUAL(slave.reg.nr_mem_id, parent.reg.nr_mem_id);
 	close_port(&master);
 	close_port(&second);
-	/* The closed pipe's buffers are free again, the first pipe's are not: its other end is open. */
+	/*
+	 * The closed pipe's buffers are free again, the first pipe's are not: its other end is
+	 * open.
+	 */
 	second = open_port("vale0:p{3", REG());
 	check_ring(&second, rx_ring(&second, 0), 4, 18, 8, 0, NR_DIR_RX);
 	close_port(&slave);

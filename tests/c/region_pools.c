@@ -1,4 +1,7 @@
-/* Pools give the lowest free run of objects, refuse what they do not have, and take everything back. */
+/*
+ * Pools give the lowest free run of objects, refuse what they do not have, and take everything
+ * back.
+ */
 #include "t.h"
 
 #include "engine/region.h"

@@ -1,4 +1,7 @@
-/* What does not fit into a receiver's ring is lost there, from the first frame that does not fit, and counted. */
+/*
+ * What does not fit into a receiver's ring is lost there, from the first frame that does not fit,
+ * and counted.
+ */
 #include "t.h"
 
 static struct port_handle a, b, c;

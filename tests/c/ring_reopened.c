@@ -1,4 +1,7 @@
-/* A ring that is opened again is empty: nothing that an earlier owner left, or that came meanwhile, is in it. */
+/*
+ * A ring that is opened again is empty: nothing that an earlier owner left, or that came meanwhile,
+ * is in it.
+ */
 #include "t.h"
 
 int main(void)

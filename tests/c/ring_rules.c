@@ -138,7 +138,10 @@ static void receive(struct subject subject)
 	close_port(&b);
 }
 
-/* What netmap's documentation allows besides: cur ahead of head, any tail and num_slots written by the owner. */
+/*
+ * What netmap's documentation allows besides: cur ahead of head, any tail and num_slots written by
+ * the owner.
+ */
 static void the_rest(void)
 {
 	struct netmap_ring *ring;

@@ -1,4 +1,7 @@
-/* A receive ring with NR_TIMESTAMP is stamped with the wall clock at each rxsync, one without is not. */
+/*
+ * A receive ring with NR_TIMESTAMP is stamped with the wall clock at each rxsync, one without is
+ * not.
+ */
 #include "t.h"
 
 #include <sys/time.h>

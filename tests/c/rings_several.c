@@ -1,4 +1,7 @@
-/* Frames go to the receive ring of the transmit ring's number, modulo the receiver's rings; broadcasts go to ring 0, once. */
+/*
+ * Frames go to the receive ring of the transmit ring's number, modulo the receiver's rings;
+ * broadcasts go to ring 0, once.
+ */
 #include "t.h"
 
 static int32_t second_ring(struct valet_batch *batch, void *context)
@@ -31,7 +34,10 @@ int main(void)
 	TAGS_ON(&b, 2, 2);
 	TAGS_ON(&b, 0, 0, 3);
 
-	/* A broadcast and a unicast in one batch of ring 2: the broadcast comes once (in the kernel twice). */
+	/*
+	 * A broadcast and a unicast in one batch of ring 2: the broadcast comes once (in the kernel
+	 * twice).
+	 */
 	put_frame(&a, 2, STATION(2), STATION(1), 10, 60);
 	put_frame(&a, 2, EVERYBODY, STATION(1), 11, 60);
 	put_frame(&a, 2, STATION(2), STATION(1), 12, 60);

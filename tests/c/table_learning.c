@@ -1,4 +1,7 @@
-/* The learning bridge: who is learned, where frames for them go, and what happens when they move or collide. */
+/*
+ * The learning bridge: who is learned, where frames for them go, and what happens when they move or
+ * collide.
+ */
 #include "t.h"
 
 static struct port_handle a, b, c;
@@ -76,7 +79,9 @@ static void not_learned(void)
 	drop_all();
 }
 
-/* A station that is heard elsewhere is there, and back again when it is heard at its first place. */
+/*
+ * A station that is heard elsewhere is there, and back again when it is heard at its first place.
+ */
 static void moves(void)
 {
 	clear();
@@ -92,7 +97,10 @@ static void moves(void)
 	}
 }
 
-/* Two stations of one bucket: the one heard last has it; the other is found again as soon as it is heard. */
+/*
+ * Two stations of one bucket: the one heard last has it; the other is found again as soon as it is
+ * heard.
+ */
 static void collision(void)
 {
 	const uint64_t one = STATION(0x100), two = STATION(0x31b);

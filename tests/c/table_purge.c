@@ -1,4 +1,7 @@
-/* A port that leaves takes its stations with it, at once, even while a sender is in the middle of a lookup. */
+/*
+ * A port that leaves takes its stations with it, at once, even while a sender is in the middle of a
+ * lookup.
+ */
 #include "t.h"
 
 static struct port_handle a, b, c;

@@ -1,4 +1,7 @@
-/* Ports come and go, attach and detach, while other threads forward over the same bridge: their frames all arrive. */
+/*
+ * Ports come and go, attach and detach, while other threads forward over the same bridge: their
+ * frames all arrive.
+ */
 #include "t.h"
 
 enum { CHANGES = 300 };
@@ -77,7 +80,9 @@ static void *change_persistent(void *unused)
 		struct port_handle port;
 		int32_t rc;
 
-		/* A sender that was interrupted in the middle may hold on to the port for a while. */
+		/*
+		 * A sender that was interrupted in the middle may hold on to the port for a while.
+		 */
 		while ((rc = attach(handle, "vale0:vi0")) == -EBUSY)
 			sched_yield();
 		EQUAL(rc, 0);
@@ -103,7 +108,9 @@ static void *watch(void *unused)
 		struct valet_req_port port = counters(handle, "vale0:from0");
 
 		CHECK(bridge.ports >= 4 && bridge.ports <= 6);
-		/* It reads no broadcasts, which fill its ring; what it sends is lost for no reason. */
+		/*
+		 * It reads no broadcasts, which fill its ring; what it sends is lost for no reason.
+		 */
 		EQUAL(drops_of(&port), port.drops[VALET_DROP_RING_FULL]);
 		EQUAL(request(handle, VALET_REQ_TABLE_GET, "vale0", &table), 0);
 		sched_yield();

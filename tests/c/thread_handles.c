@@ -1,4 +1,7 @@
-/* Handles are opened, used and closed by several threads, numbers of closed ones included: never the wrong descriptor. */
+/*
+ * Handles are opened, used and closed by several threads, numbers of closed ones included: never
+ * the wrong descriptor.
+ */
 #include "t.h"
 
 enum { THREADS = 4, ROUNDS = 1500, SHARED = 8 };

@@ -1,4 +1,7 @@
-/* A lookup is replaced while others forward; once it is no longer busy, nobody is inside it or its context. */
+/*
+ * A lookup is replaced while others forward; once it is no longer busy, nobody is inside it or its
+ * context.
+ */
 #include "t.h"
 
 enum { CHANGES = 400 };

@@ -1,4 +1,7 @@
-/* Lookups that make control requests themselves, in two threads, while a third changes the bridge: no deadlock. */
+/*
+ * Lookups that make control requests themselves, in two threads, while a third changes the bridge:
+ * no deadlock.
+ */
 #include "t.h"
 
 enum { SENDS = 200 };
@@ -45,7 +48,10 @@ static void *change(void *unused)
 		int32_t rc = attach(handle, "vale0:vi0");
 		struct port_handle port;
 
-		/* A sender in a lookup may be waiting for this very request: it is refused, not waited for. */
+		/*
+		 * A sender in a lookup may be waiting for this very request: it is refused, not
+		 * waited for.
+		 */
 		CHECK(rc == 0 || rc == -EBUSY);
 		if (rc == 0)
 			EQUAL(detach(handle, "vale0:vi0"), 0);

@@ -1,4 +1,7 @@
-/* Threads that send, poll, ask, and read counters through one handle at the same time do not disturb each other. */
+/*
+ * Threads that send, poll, ask, and read counters through one handle at the same time do not
+ * disturb each other.
+ */
 #include "t.h"
 
 enum { FRAMES = 3000 };

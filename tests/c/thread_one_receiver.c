@@ -1,4 +1,7 @@
-/* Several threads send into one receiver while it reads: each sender's order is kept, and what is lost is counted. */
+/*
+ * Several threads send into one receiver while it reads: each sender's order is kept, and what is
+ * lost is counted.
+ */
 #include "t.h"
 
 enum { SENDERS = 4, FRAMES = 6000 };

@@ -1,4 +1,7 @@
-/* Threads on ports of their own send over one bridge at the same time: each pair's frames arrive, in order. */
+/*
+ * Threads on ports of their own send over one bridge at the same time: each pair's frames arrive,
+ * in order.
+ */
 #include "t.h"
 
 enum { FRAMES = 20000, PAIRS_MAX = 4 };

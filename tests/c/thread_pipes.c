@@ -1,4 +1,7 @@
-/* A pipe's two ends in two threads: nothing is lost, all arrives in order, swapped buffers included. */
+/*
+ * A pipe's two ends in two threads: nothing is lost, all arrives in order, swapped buffers
+ * included.
+ */
 #include "t.h"
 
 enum { FRAMES = 30000 };
@@ -19,7 +22,10 @@ static void *sender(void *unused)
 		for (uint32_t i = 0; i < 5 && available(tx) && sent < FRAMES; i++, sent++) {
 			struct netmap_slot *slot = &tx->slot[tx->head];
 
-			/* Zero copy: the frame is made in another buffer, which is put into the slot. */
+			/*
+			 * Zero copy: the frame is made in another buffer, which is put into the
+			 * slot.
+			 */
 			if (sent % 3 == 0) {
 				uint32_t own = slot->buf_idx;
 

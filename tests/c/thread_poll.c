@@ -1,4 +1,7 @@
-/* A poll that waits ends by another thread's sync, by a wake, or by a close; several wait at once, each for its own. */
+/*
+ * A poll that waits ends by another thread's sync, by a wake, or by a close; several wait at once,
+ * each for its own.
+ */
 #include "t.h"
 
 static struct port_handle a, b;

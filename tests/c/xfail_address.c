@@ -1,4 +1,7 @@
-/* AddressSanitizer is on in the library: a frame that is shorter than its descriptor says is caught. */
+/*
+ * AddressSanitizer is on in the library: a frame that is shorter than its descriptor says is
+ * caught.
+ */
 #include "t.h"
 
 #include "engine/table.h"

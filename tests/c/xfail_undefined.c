@@ -1,4 +1,7 @@
-/* UndefinedBehaviorSanitizer is on in the library: a descriptor array that is not aligned is caught. */
+/*
+ * UndefinedBehaviorSanitizer is on in the library: a descriptor array that is not aligned is
+ * caught.
+ */
 #include "t.h"
 
 #include "engine/table.h"

@@ -25,6 +25,8 @@ export interface SendJob {
   count: number;
   /** Frames between two syncs. */
   batch: number;
+  /** Begins so many milliseconds after it was told to. */
+  delayMs?: number;
   /** Opens, sends a batch and closes again and again instead. */
   reopen?: boolean;
 }
@@ -38,7 +40,7 @@ export interface SendReport {
 }
 
 const scope = self as unknown as {
-  onmessage: ((event: MessageEvent<SendJob>) => void) | null;
+  onmessage: ((event: MessageEvent<SendJob>) => Promise<void>) | null;
   postMessage(report: SendReport | "ready"): void;
   close(): void;
 };
@@ -58,7 +60,8 @@ function send(netmap: Netmap, job: SendJob, first: number, count: number): SendR
   return { sent: txPackets, dropped };
 }
 
-scope.onmessage = ({ data: job }) => {
+scope.onmessage = async ({ data: job }) => {
+  await new Promise((resolve) => setTimeout(resolve, job.delayMs ?? 0));
   using netmap = Netmap.open({ backend: job.backend, instance: job.instance });
   const report = { sent: 0, dropped: 0 };
   const each = job.reopen ? job.batch : job.count;

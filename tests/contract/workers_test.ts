@@ -11,10 +11,11 @@ const SHARE = 1_000_000;
 /** A Worker with a job. */
 class Sender implements Disposable {
   readonly #worker = new Worker(new URL("./send_worker.ts", import.meta.url), { type: "module" });
-  readonly #ready: Promise<unknown>;
+  /** Fulfilled when it can take a job. */
+  readonly ready: Promise<unknown>;
 
   constructor() {
-    this.#ready = this.#answer();
+    this.ready = this.#answer();
   }
 
   #answer<T>(): Promise<T> {
@@ -29,7 +30,7 @@ class Sender implements Disposable {
 
   /** Runs the job. */
   async run(scene: Scene, job: Omit<SendJob, "backend" | "instance">): Promise<SendReport> {
-    await this.#ready;
+    await this.ready;
     const done = this.#answer<SendReport>();
     this.#worker.postMessage({ backend: scene.backend.name, instance: scene.instance, ...job });
     return await done;
@@ -102,6 +103,29 @@ forEachBackend((backend) => {
     assert.ok(performance.now() - start < 10_000);
     assert.deepEqual(tags(receiver), [7]);
   });
+
+  for (const [rx, tx] of [["rx", "tx"], ["p}1", "p{1"]]) {
+    backend.test(`a thread that sleeps in poll() of ${rx} is woken by another thread's send`, async (scene) => {
+      using receiver = scene.port(rx);
+      using sender = new Sender();
+      await sender.ready;
+      const job = sender.run(scene, {
+        port: `${scene.bridgeName}:${tx}`,
+        from: mac(1),
+        first: 8,
+        count: 1,
+        batch: 1,
+        delayMs: 50,
+      });
+      // The job goes out in this turn, and nothing else happens here until poll() returns
+      await Promise.resolve();
+      const start = performance.now();
+      assert.equal(receiver.poll("read", 30_000), 1);
+      assert.ok(performance.now() - start < 15_000);
+      assert.deepEqual(tags(receiver), [8]);
+      await job;
+    });
+  }
 
   backend.test("batches() goes on as long as another thread sends", async (scene) => {
     using receiver = scene.port("rx", { slots: 1024 });

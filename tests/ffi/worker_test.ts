@@ -217,3 +217,21 @@ console.log(b.receiveFrames().length);
   );
   assert.deepEqual({ code, output, errors }, { code: 0, output: "script\n1\n", errors: "" });
 });
+
+Deno.test("a port whose Worker waits for this thread's lookup is EBUSY here, and does not hang", async () => {
+  using netmap = testNetmap();
+  using b = netmap.open("vale0:b", { slots: 256 });
+  using shared = netmap.open("vale0:w", { slots: 256 });
+  using bridge = netmap.bridge("vale0");
+  bridge.lookup = () => 0;
+  using sender = new Sender();
+  await sender.ask({ open: "vale0:w", instance: netmap.instance });
+  const sent = sender.ask({ send: frame(), count: 1 });
+  // This loop does not let the event loop run, so once the Worker is in the lookup it stays there
+  assert.throws(() => {
+    while (true) shared.txSync();
+  }, { code: "EBUSY" });
+  await sent;
+  assert.equal(b.receiveFrames().length, 1);
+  await sender.ask({ close: true });
+});
