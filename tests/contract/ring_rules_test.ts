@@ -203,6 +203,17 @@ function receive(backend: Backend): void {
     assert.equal(b.receiveFrames().length, 7);
   });
 
+  for (const [head, cur] of [[2, 6], [2, 7], [6, 6]]) {
+    backend.test(`rx: head ${head} and cur ${cur} with tail 5 are refused`, (scene) => {
+      const { b } = filled(scene.ports(2, { slots: 8 }));
+      setRing(b.rxRings[0], { head, cur });
+      b.rxSync();
+      const state = backend.either({ engine: [0, 0, 5], kernel: [head, cur, 5] });
+      assert.deepEqual(ringState(b.rxRings[0]), state);
+      assertResets(b, 1);
+    });
+  }
+
   backend.test("rx: head moved back is refused", (scene) => {
     const { b } = filled(scene.ports(2, { slots: 8 }));
     setRing(b.rxRings[0], { head: 2, cur: 2 });
