@@ -26,7 +26,8 @@ export function listPorts(descriptor: Descriptor): PortEntry[] {
     const colon = name.indexOf(":");
     entries.push({
       name,
-      bridge: name.slice(0, colon),
+      // The kernel loses the bridge of a port that its defect D1 has hit
+      bridge: name.slice(0, Math.max(colon, 0)),
       interface: name.slice(colon + 1),
       bridgeIndex,
       portIndex,
