@@ -7,13 +7,6 @@
 
 #include "engine.h"
 
-static struct lookup learning(struct bridge *bridge)
-{
-	return (struct lookup){ .kind = VALET_LOOKUP_LEARNING,
-				.function = table_lookup,
-				.context = &bridge->table };
-}
-
 uint32_t bridge_number(const struct bridge *bridge)
 {
 	return (uint32_t)(bridge - bridge->engine->bridges);
@@ -122,8 +115,7 @@ static void view_publish(struct bridge *bridge, struct bridge_view *view)
 
 int bridge_set_lookup(struct bridge *bridge, const struct lookup *lookup)
 {
-	struct bridge_view *view = view_make(
-		bridge, lookup->kind == VALET_LOOKUP_LEARNING ? learning(bridge) : *lookup, NULL);
+	struct bridge_view *view = view_make(bridge, *lookup, NULL);
 
 	if (!view)
 		return -ENOMEM;
@@ -190,6 +182,7 @@ static int wait_for_senders(struct port *port)
 
 int bridge_add(struct bridge *bridge, struct port *port)
 {
+	const struct lookup learning = { .kind = VALET_LOOKUP_LEARNING };
 	struct bridge_view *view;
 	int64_t index;
 
@@ -200,7 +193,7 @@ int bridge_add(struct bridge *bridge, struct port *port)
 	if (index < 0)
 		return (int)index;
 	port->index = (uint32_t)index;
-	view = view_make(bridge, bridge->view ? bridge->view->lookup : learning(bridge), port);
+	view = view_make(bridge, bridge->view ? bridge->view->lookup : learning, port);
 	if (!view) {
 		bridge->free_index[bridge->free_count++] = (uint16_t)index;
 		return -ENOMEM;

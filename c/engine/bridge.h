@@ -26,7 +26,7 @@
 
 struct lookup {
 	enum valet_lookup_kind kind;
-	valet_lookup_function function; /* LEARNING and NATIVE */
+	valet_lookup_function function; /* NATIVE */
 	valet_lookup_script script; /* SCRIPT */
 	void *context;
 	struct thread_life *thread; /* SCRIPT: the one that the function lives and dies with */

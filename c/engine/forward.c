@@ -258,15 +258,14 @@ static int same_way(const struct batch *batch)
 
 /*
  * Decides about every packet. Neighbours mostly go the same way, so the answer for the packet
- * before is tried first. Returns 1 when all packets go to outlet 0, in which case `order` is not
- * needed.
+ * before is tried first.
  */
-static int classify(const struct bridge_view *view, struct ring *from, struct batch *batch)
+static void classify(const struct bridge_view *view, struct ring *from, struct batch *batch)
 {
 	uint32_t last_destination = VALET_DROP, last_ring = 0;
 	uint16_t last = OUTLET_NONE;
 
-	batch->outlets = batch->floods = 0;
+	batch->floods = 0;
 	for (uint32_t i = 0; i < batch->packets; i++) {
 		const struct valet_packet *packet = &batch->packet[i];
 
@@ -285,7 +284,6 @@ static int classify(const struct bridge_view *view, struct ring *from, struct ba
 		if (last != OUTLET_NONE)
 			batch->outlet[last].count++;
 	}
-	return batch->outlets == 1 && batch->outlet[0].count == batch->packets;
 }
 
 /* Packet numbers grouped by outlet, in their order within each. */
@@ -361,9 +359,8 @@ static void deliver_batch(const struct bridge_view *view, struct ring *from, str
 
 		if (outlet != OUTLET_NONE)
 			deliver(batch, batch->outlet[outlet].ring, NULL, batch->packets, NULL, 0);
-	} else if (classify(view, from, batch)) {
-		deliver(batch, batch->outlet[0].ring, NULL, batch->packets, NULL, 0);
 	} else {
+		classify(view, from, batch);
 		sort(batch);
 		for (uint32_t i = 0; i < batch->outlets; i++) {
 			const struct outlet *outlet = &batch->outlet[i];
