@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "engine/request.h"
 
@@ -99,5 +100,80 @@ void message_to_offsets(void *message)
 
 		*link -= base;
 		link = next;
+	}
+}
+
+static void *pointer(uint64_t address)
+{
+	return (void *)(uintptr_t)address;
+}
+
+static uint32_t aligned(uint64_t bytes)
+{
+	return (uint32_t)((bytes + 7) & ~7ull);
+}
+
+/* Appends a part. Returns its offset, or -EMSGSIZE. */
+static int64_t append(void *message, uint32_t size, uint32_t *at, const void *part, uint64_t bytes)
+{
+	uint32_t offset = *at;
+
+	if (bytes > size || aligned(bytes) > size - offset)
+		return -EMSGSIZE;
+	memset((uint8_t *)message + offset, 0, aligned(bytes));
+	memcpy((uint8_t *)message + offset, part, bytes);
+	*at += aligned(bytes);
+	return offset;
+}
+
+int message_gather(const struct nmreq_header *header, void *message, uint32_t size)
+{
+	int body_bytes = request_body_bytes(header->nr_reqtype);
+	struct nmreq_header *copy = message;
+	uint64_t *link = &copy->nr_options;
+	uint32_t at = sizeof(*copy);
+	int64_t offset;
+
+	if (body_bytes < 0 || size < sizeof(*copy))
+		return -EINVAL;
+	*copy = *header;
+	/* A request without a body that has one is the daemon's to refuse. */
+	if (header->nr_body) {
+		offset = append(message, size, &at, pointer(header->nr_body), (uint64_t)body_bytes);
+		if (offset < 0)
+			return (int)offset;
+		copy->nr_body = (uint64_t)offset;
+	}
+	for (const struct nmreq_option *option = pointer(header->nr_options); option;
+	     option = pointer(option->nro_next)) {
+		offset = append(message, size, &at, option,
+				request_option_bytes(option->nro_reqtype, option->nro_size));
+		if (offset < 0)
+			return (int)offset;
+		*link = (uint64_t)offset;
+		link = &option_at(message, (uint64_t)offset)->nro_next;
+	}
+	*link = 0;
+	return (int)at;
+}
+
+void message_scatter(const void *message, struct nmreq_header *header)
+{
+	const struct nmreq_header *copy = message;
+	int body_bytes = request_body_bytes(header->nr_reqtype);
+	uint64_t at = copy->nr_options;
+
+	memcpy(header->nr_name, copy->nr_name, sizeof(header->nr_name));
+	if (header->nr_body && body_bytes > 0)
+		memcpy(pointer(header->nr_body), (const uint8_t *)message + copy->nr_body,
+		       (size_t)body_bytes);
+	for (struct nmreq_option *option = pointer(header->nr_options); option && at;
+	     option = pointer(option->nro_next)) {
+		const struct nmreq_option *from = (const void *)((const uint8_t *)message + at);
+		uint64_t next = option->nro_next;
+
+		memcpy(option, from, request_option_bytes(option->nro_reqtype, option->nro_size));
+		option->nro_next = next;
+		at = from->nro_next;
 	}
 }

@@ -4,10 +4,13 @@
 
 #include <errno.h>
 
+#include "backend/daemon.h"
+#include "backend/daemon_lookup.h"
 #include "backend/memory.h"
 #include "engine/batch.h"
 #include "handle.h"
 #include "message.h"
+#include "wire.h"
 
 int32_t valet_abi(void)
 {
@@ -60,6 +63,21 @@ int32_t valet_control(int32_t number, void *message, uint32_t size)
 		rc = handle->backend->control(handle->descriptor, message);
 		message_to_offsets(message);
 	}
+	handle_leave(handle);
+	return rc;
+}
+
+int32_t valet_config(int32_t number, void *request, uint32_t size)
+{
+	struct handle *handle = handle_enter(number);
+	int32_t rc = -EOPNOTSUPP;
+
+	if (!handle)
+		return -EBADF;
+	if (size != sizeof(struct nm_ifreq))
+		rc = -EINVAL;
+	else if (handle->backend->config)
+		rc = handle->backend->config(handle->descriptor, request);
 	handle_leave(handle);
 	return rc;
 }
@@ -130,12 +148,28 @@ int32_t valet_close(int32_t number)
 
 struct valet_packet *valet_batch_address(uint32_t batch_id)
 {
-	struct batch *batch = batch_by_id(batch_id);
+	struct batch *batch;
 
+	if (batch_id >= LOOKUP_ID_BASE)
+		return lookup_batch_address(batch_id);
+	batch = batch_by_id(batch_id);
 	return batch ? batch->packet : NULL;
 }
 
 int32_t valet_region_address(uint32_t region_id, uint64_t *out)
 {
+	if (region_id >= LOOKUP_ID_BASE)
+		return lookup_region_address(region_id, out);
 	return memory_region_address(region_id, out);
+}
+
+int32_t valet_daemon_path(char *path, uint32_t size)
+{
+	return wire_socket_path(path, size);
+}
+
+int32_t valet_daemon_ask(const void *question, uint32_t bytes, void *answer, uint32_t size,
+			 int32_t timeout_ms)
+{
+	return daemon_ask(question, bytes, answer, size, timeout_ms);
 }

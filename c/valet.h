@@ -61,6 +61,14 @@ VALET_API int32_t valet_reason(const char *backend, char *text, uint32_t size);
 VALET_API int32_t valet_control(int32_t handle, void *message, uint32_t size);
 
 /*
+ * NIOCCONFIG: a message to whoever has given a bridge its lookup. `request` is struct nm_ifreq, 272
+ * bytes: the bridge's name with a colon, and data that netmap does not look at. The answer is
+ * written over it. -EINVAL: there is no such bridge, or it learns; -EOPNOTSUPP: not on this
+ * backend. Any handle will do, registered or not.
+ */
+VALET_API int32_t valet_config(int32_t handle, void *request, uint32_t size);
+
+/*
  * Where the region of a registered handle is mapped: out[0] = address, out[1] = length in bytes.
  * The memory stays readable and writable until the handle is closed; afterwards the addresses still
  * answer (in this process's engine) but no longer mean anything. -ENXIO before REGISTER.
@@ -99,6 +107,120 @@ VALET_API int32_t valet_close(int32_t handle);
  */
 VALET_API struct valet_packet *valet_batch_address(uint32_t batch_id);
 VALET_API int32_t valet_region_address(uint32_t region_id, uint64_t *out);
+
+/*
+ * ---- the daemon: the engine for other processes ----
+ */
+
+/*
+ * Where the daemon listens: VALET_SOCKET, else valet.sock in XDG_RUNTIME_DIR, else in
+ * /tmp/valet-UID. Returns the length of the path, -ENAMETOOLONG.
+ */
+VALET_API int32_t valet_daemon_path(char *path, uint32_t size);
+
+/*
+ * Asks the program that hosts the daemon: a text each way (JSON in valet's). Returns the bytes of
+ * the answer. -ENOENT, -ECONNREFUSED: no daemon runs; -EACCES: it is another user's; -ETIMEDOUT;
+ * -ECONNRESET: it ended meanwhile; -EMSGSIZE: `size` is too small, or the question too long.
+ */
+VALET_API int32_t valet_daemon_ask(const void *question, uint32_t bytes, void *answer,
+				   uint32_t size, int32_t timeout_ms);
+
+/*
+ * Makes this process the daemon: listens, and serves with `threads` forwarding threads (0: as many
+ * as fit the machine), all in threads of its own. path: NULL or "" for valet_daemon_path().
+ * -EADDRINUSE: a daemon listens there, or this process is one; -EACCES: the folder is not this
+ * user's alone; -ENAMETOOLONG; -ENOMEM ...
+ */
+VALET_API int32_t valet_serve_start(const char *path, uint32_t threads);
+
+/*
+ * The next question of a valet_daemon_ask(), when there is one: its number in *id, its text in
+ * `question`. Returns the bytes, 0 = the time is up. -EBADF: not serving (any more).
+ */
+VALET_API int32_t valet_serve_wait(uint32_t *id, void *question, uint32_t size, int32_t timeout_ms);
+
+/* Answers it. -ENOENT: who asked is gone. */
+VALET_API int32_t valet_serve_answer(uint32_t id, const void *answer, uint32_t bytes);
+
+enum {
+	VALET_SERVE_CONNECTIONS, /* of other processes, those that only ask included */
+	VALET_SERVE_PORTS, /* descriptors bound to a port */
+	VALET_SERVE_PERSISTENT, /* persistent interfaces in all engines */
+	VALET_SERVE_ENGINES,
+	VALET_SERVE_IDLE_MS, /* since the last connection ended; 0 while there is one */
+	VALET_SERVE_REFUSED, /* connections and messages refused */
+	VALET_SERVE_FIGURES
+};
+
+/* Writes the figures above to out[0] ... -EBADF: not serving. */
+VALET_API int32_t valet_serve_status(uint64_t *out);
+
+/* Ends it: clients get errors, their ports are gone. -EBADF: not serving. */
+VALET_API int32_t valet_serve_stop(void);
+
+/*
+ * ---- eBPF: what lookups compiled for the kernel need of bpf(2) ----
+ *
+ * Programs and maps are file descriptors of this process, to be closed with valet_bpf_close(); the
+ * kernel keeps what is in use.
+ */
+
+/*
+ * Loads a program of type XDP: `count` instructions of 8 bytes, maps in them as descriptors. name:
+ * at most 15 letters, digits, '_' and '.', or NULL. license: "GPL" and the like give access to all
+ * helpers. Returns the descriptor. When it is refused, what the verifier says is in `log`, `size`
+ * bytes with the final NUL, as far as there is room. -EACCES, -EINVAL, -E2BIG, ...: the verifier
+ * refused; -EPERM: see valet_bpf_probe().
+ */
+VALET_API int32_t valet_bpf_load(const void *instructions, uint32_t count, const char *name,
+				 const char *license, char *log, uint32_t size);
+
+/*
+ * Runs a program `repeat` times on the packet in `data` (BPF_PROG_TEST_RUN), which has it as the
+ * program left it afterwards. The context has rx_queue_index of the interface of number
+ * ingress_ifindex; 0: the first queue of the loopback. out[0]: the result, out[1]: nanoseconds a
+ * run. -EINVAL: `size` is below 14 or above about 3,500, or there is no such queue; -ENODEV.
+ */
+VALET_API int32_t valet_bpf_run(int32_t fd, void *data, uint32_t size, uint32_t repeat,
+				uint32_t ingress_ifindex, uint32_t rx_queue_index, uint32_t *out);
+
+/* About a program. out[0]: the kernel's number of it; out[1]: bytes of machine code, 0 if it is
+ * interpreted; out[2]: instructions that the verifier has walked, 0 before Linux 5.16. */
+VALET_API int32_t valet_bpf_info(int32_t fd, uint32_t *out);
+
+/* Makes a map of BPF_MAP_TYPE_...; returns the descriptor. */
+VALET_API int32_t valet_bpf_map_create(uint32_t type, uint32_t key_bytes, uint32_t value_bytes,
+				       uint32_t entries, const char *name);
+
+/* Reads, writes (flags: BPF_ANY ...), removes an entry. -ENOENT: there is none; -E2BIG: full. */
+VALET_API int32_t valet_bpf_map_lookup(int32_t fd, const void *key, void *value);
+VALET_API int32_t valet_bpf_map_update(int32_t fd, const void *key, const void *value,
+				       uint32_t flags);
+VALET_API int32_t valet_bpf_map_delete(int32_t fd, const void *key);
+
+/* The key behind `key`, NULL for the first, into `next`. -ENOENT: that was the last. */
+VALET_API int32_t valet_bpf_map_next(int32_t fd, const void *key, void *next);
+
+VALET_API int32_t valet_bpf_close(int32_t fd);
+
+/*
+ * Has the kernel's lookup module take a bridge ("vale0"), so that it takes programs: see
+ * uapi/valet_module.h. -ENOPKG: the module valet_lookup is not loaded; -ENXIO: there is no such
+ * bridge; -EACCES: only root may; -EINVAL: the name is none of a bridge.
+ */
+VALET_API int32_t valet_module_take(const char *bridge);
+
+enum {
+	VALET_BPF_NO_CAP_BPF = 1, /* this thread lacks the capability */
+	VALET_BPF_NO_CAP_PERFMON = 2,
+	VALET_BPF_NO_CAP_NET_ADMIN = 4,
+	VALET_BPF_UNPRIVILEGED_DISABLED = 8, /* kernel.unprivileged_bpf_disabled is set */
+	VALET_BPF_LITTLE_MEMLOCK = 16, /* RLIMIT_MEMLOCK is below 16 MB: enough since Linux 5.11 */
+};
+
+/* 0 if maps can be made, else why not (-EPERM, -ENOSYS, ...); *why: the reasons above. */
+VALET_API int32_t valet_bpf_probe(uint32_t *why);
 
 #ifdef __cplusplus
 }

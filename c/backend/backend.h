@@ -19,6 +19,8 @@ struct backend {
 	int (*probe)(void);
 	int (*open)(const char *instance, void **descriptor);
 	int (*control)(void *descriptor, struct nmreq_header *header);
+	/* NIOCCONFIG; NULL: -EOPNOTSUPP. */
+	int (*config)(void *descriptor, struct nm_ifreq *request);
 	/* out[0] address, out[1] bytes */
 	int (*map)(void *descriptor, uint64_t *out);
 	int (*txsync)(void *descriptor);
@@ -29,7 +31,7 @@ struct backend {
 	void (*close)(void *descriptor);
 };
 
-extern const struct backend backend_kernel, backend_embedded;
+extern const struct backend backend_kernel, backend_daemon, backend_embedded;
 
 /* The backend of a name (NULL, "" or "auto": see valet_open). -EINVAL for an unknown one. */
 int backend_select(const char *name, const struct backend **out);

@@ -2,53 +2,21 @@
 /* The engine in this process: direct calls on the caller's thread, an eventfd for who sleeps. */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/eventfd.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "../engine/engine.h"
-#include "../engine/waiter.h"
 #include "backend.h"
+#include "engines.h"
 #include "memory.h"
-
-/* A poll that waits. */
-struct sleeper {
-	struct waiter waiter;
-	uint32_t woken; /* by embedded_wake() */
-	struct sleeper *next;
-};
+#include "sleeper.h"
 
 struct embedded {
 	struct descriptor descriptor; /* the engine's */
-	pthread_mutex_t sleeping; /* for what follows */
-	struct sleeper *sleepers;
-	int spare_event_fd; /* of a poll before, for the next one; -1: none */
-	int wake_next; /* embedded_wake() found nobody asleep */
+	struct sleepers sleepers;
 };
-
-struct engine_entry {
-	struct engine *engine;
-	struct engine_entry *next;
-};
-
-static pthread_mutex_t engines_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct engine_entry *engines;
-
-static void signal_event(int fd)
-{
-	uint64_t one = 1;
-
-	/* Fails only when the counter is full, and then the sleeper is awake. */
-	if (write(fd, &one, sizeof(one)) < 0)
-		return;
-}
 
 static void wake_waiter(struct waiter *waiter)
 {
-	signal_event(waiter->event_fd);
+	event_signal(waiter->event_fd);
 }
 
 static const struct engine_host host = {
@@ -62,65 +30,21 @@ static int embedded_probe(void)
 	return 0;
 }
 
-/* ---- engines by name ---- */
-
-static struct engine *engine_get(const char *name)
-{
-	struct engine_entry *entry;
-
-	for (entry = engines; entry; entry = entry->next)
-		if (!strcmp(entry->engine->name, name))
-			return entry->engine;
-	entry = malloc(sizeof(*entry));
-	if (!entry)
-		return NULL;
-	entry->engine = engine_create(name, &host);
-	if (!entry->engine) {
-		free(entry);
-		return NULL;
-	}
-	entry->next = engines;
-	engines = entry;
-	return entry->engine;
-}
-
-static void engine_drop_idle(struct engine *engine)
-{
-	struct engine_entry **at = &engines, *entry;
-
-	if (!engine_idle(engine))
-		return;
-	while ((*at)->engine != engine)
-		at = &(*at)->next;
-	entry = *at;
-	*at = entry->next;
-	engine_destroy(engine);
-	free(entry);
-}
+static struct engines engines = ENGINES_INITIALIZER(&host);
 
 static int embedded_open(const char *instance, void **descriptor)
 {
-	struct embedded *embedded;
-	struct engine *engine;
+	struct embedded *embedded = calloc(1, sizeof(*embedded));
+	int rc;
 
-	if (!instance)
-		instance = "";
-	if (strlen(instance) >= ENGINE_NAME_BYTES)
-		return -EINVAL;
-	embedded = calloc(1, sizeof(*embedded));
 	if (!embedded)
 		return -ENOMEM;
-	embedded->spare_event_fd = -1;
-	pthread_mutex_init(&embedded->sleeping, NULL);
-	pthread_mutex_lock(&engines_lock);
-	engine = engine_get(instance);
-	if (engine)
-		descriptor_open(engine, &embedded->descriptor);
-	pthread_mutex_unlock(&engines_lock);
-	if (!engine) {
+	rc = engines_open(&engines, instance ? instance : "", &embedded->descriptor);
+	if (rc < 0) {
 		free(embedded);
-		return -ENOMEM;
+		return rc;
 	}
+	sleepers_init(&embedded->sleepers);
 	*descriptor = embedded;
 	return 0;
 }
@@ -128,15 +52,9 @@ static int embedded_open(const char *instance, void **descriptor)
 static void embedded_close(void *descriptor)
 {
 	struct embedded *embedded = descriptor;
-	struct engine *engine = embedded->descriptor.engine;
 
-	pthread_mutex_lock(&engines_lock);
-	descriptor_close(&embedded->descriptor);
-	engine_drop_idle(engine);
-	pthread_mutex_unlock(&engines_lock);
-	if (embedded->spare_event_fd >= 0)
-		close(embedded->spare_event_fd);
-	pthread_mutex_destroy(&embedded->sleeping);
+	engines_close(&engines, &embedded->descriptor);
+	sleepers_destroy(&embedded->sleepers);
 	free(embedded);
 }
 
@@ -170,40 +88,29 @@ static int embedded_rxsync(void *descriptor)
 
 /* ---- waiting ---- */
 
-/* What poll() finds now, after the syncs that it implies. Negative: a sync failed. */
+static int poll_pending(void *descriptor)
+{
+	return descriptor_pending(descriptor);
+}
+
+static int poll_sync(void *descriptor, enum direction direction)
+{
+	return descriptor_sync(descriptor, direction);
+}
+
+static int poll_ready(void *descriptor, enum direction direction)
+{
+	return descriptor_ready(descriptor, direction);
+}
+
 static int poll_now(struct embedded *embedded, uint32_t events)
 {
+	static const struct poll_calls calls = { poll_pending, poll_sync, poll_ready };
 	struct descriptor *descriptor = &embedded->descriptor;
-	int found = 0, rc;
 
 	if (!load_acquire(&descriptor->port))
 		return POLLERR;
-	if (events & POLLOUT ||
-	    (!(descriptor->flags & NR_NO_TX_POLL) && descriptor_pending(descriptor))) {
-		rc = descriptor_sync(descriptor, TX);
-		if (rc < 0)
-			return rc;
-		found |= rc ? POLLERR : 0;
-	}
-	if (events & POLLIN) {
-		rc = descriptor_sync(descriptor, RX);
-		if (rc < 0)
-			return rc;
-		found |= rc ? POLLERR : 0;
-	}
-	if (events & POLLIN && descriptor_ready(descriptor, RX))
-		found |= POLLIN;
-	if (events & POLLOUT && descriptor_ready(descriptor, TX))
-		found |= POLLOUT;
-	return found;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return poll_look(&calls, descriptor, descriptor->flags, events);
 }
 
 /*
@@ -213,10 +120,9 @@ static int64_t now_ms(void)
 static void sleep_on_event(const struct sleeper *sleeper, int32_t timeout_ms)
 {
 	struct pollfd fd = { .fd = sleeper->waiter.event_fd, .events = POLLIN };
-	uint64_t count;
 
-	if (poll(&fd, 1, timeout_ms) > 0 && read(fd.fd, &count, sizeof(count)) < 0)
-		return;
+	if (poll(&fd, 1, timeout_ms) > 0)
+		event_take(fd.fd);
 }
 
 static int sleep_until_ready(struct embedded *embedded, struct sleeper *sleeper, uint32_t events,
@@ -253,42 +159,6 @@ static int sleep_until_ready(struct embedded *embedded, struct sleeper *sleeper,
 	return found;
 }
 
-static int sleeper_enter(struct embedded *embedded, struct sleeper *sleeper)
-{
-	int rc = 0;
-
-	pthread_mutex_lock(&embedded->sleeping);
-	sleeper->waiter.event_fd = embedded->spare_event_fd;
-	embedded->spare_event_fd = -1;
-	if (sleeper->waiter.event_fd < 0)
-		sleeper->waiter.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (sleeper->waiter.event_fd < 0) {
-		rc = -errno;
-	} else {
-		sleeper->woken = (uint32_t)embedded->wake_next;
-		embedded->wake_next = 0;
-		sleeper->next = embedded->sleepers;
-		embedded->sleepers = sleeper;
-	}
-	pthread_mutex_unlock(&embedded->sleeping);
-	return rc;
-}
-
-static void sleeper_leave(struct embedded *embedded, struct sleeper *sleeper)
-{
-	struct sleeper **at = &embedded->sleepers;
-
-	pthread_mutex_lock(&embedded->sleeping);
-	while (*at != sleeper)
-		at = &(*at)->next;
-	*at = sleeper->next;
-	if (embedded->spare_event_fd < 0)
-		embedded->spare_event_fd = sleeper->waiter.event_fd;
-	else
-		close(sleeper->waiter.event_fd);
-	pthread_mutex_unlock(&embedded->sleeping);
-}
-
 /* Several threads may wait at once, for the same or for different events. */
 static int embedded_poll(void *descriptor, uint32_t events, int32_t timeout_ms)
 {
@@ -299,26 +169,17 @@ static int embedded_poll(void *descriptor, uint32_t events, int32_t timeout_ms)
 
 	if (found || timeout_ms == 0)
 		return found;
-	rc = sleeper_enter(embedded, &sleeper);
+	rc = sleeper_enter(&embedded->sleepers, &sleeper);
 	if (rc < 0)
 		return rc;
 	found = sleep_until_ready(embedded, &sleeper, events, timeout_ms);
-	sleeper_leave(embedded, &sleeper);
+	sleeper_leave(&embedded->sleepers, &sleeper);
 	return found;
 }
 
 static void embedded_wake(void *descriptor)
 {
-	struct embedded *embedded = descriptor;
-
-	pthread_mutex_lock(&embedded->sleeping);
-	for (struct sleeper *sleeper = embedded->sleepers; sleeper; sleeper = sleeper->next) {
-		/* Before the event: who wakes by it sees this. */
-		store_release(&sleeper->woken, 1);
-		signal_event(sleeper->waiter.event_fd);
-	}
-	embedded->wake_next |= !embedded->sleepers;
-	pthread_mutex_unlock(&embedded->sleeping);
+	sleepers_wake(&((struct embedded *)descriptor)->sleepers);
 }
 
 const struct backend backend_embedded = {

@@ -74,6 +74,13 @@ static int kernel_control(void *descriptor, struct nmreq_header *header)
 	return 0;
 }
 
+static int kernel_config(void *descriptor, struct nm_ifreq *request)
+{
+	struct kernel_descriptor *kernel = descriptor;
+
+	return ioctl(kernel->fd, NIOCCONFIG, request) < 0 ? -errno : 0;
+}
+
 static int kernel_map(void *descriptor, uint64_t *out)
 {
 	struct kernel_descriptor *kernel = descriptor;
@@ -158,6 +165,7 @@ const struct backend backend_kernel = {
 	.probe = kernel_probe,
 	.open = kernel_open,
 	.control = kernel_control,
+	.config = kernel_config,
 	.map = kernel_map,
 	.txsync = kernel_txsync,
 	.rxsync = kernel_rxsync,

@@ -7,8 +7,9 @@
 
 #include "backend.h"
 
-/* In the order in which they are tried. The daemon's place is between the two. */
-static const struct backend *const backends[] = { &backend_kernel, &backend_embedded };
+/* In the order in which they are tried. */
+static const struct backend *const backends[] = { &backend_kernel, &backend_daemon,
+						  &backend_embedded };
 
 enum { BACKENDS = sizeof(backends) / sizeof(backends[0]) };
 
@@ -33,7 +34,7 @@ int backend_select(const char *name, const struct backend **out)
 			return 0;
 		}
 	}
-	return name && !strcmp(name, "daemon") ? -EOPNOTSUPP : -EINVAL;
+	return -EINVAL;
 }
 
 static const char *kernel_reason(int rc)
@@ -53,6 +54,22 @@ static const char *kernel_reason(int rc)
 	}
 }
 
+static const char *daemon_reason(int rc)
+{
+	switch (-rc) {
+	case 0:
+		return "one answers";
+	case ENOENT:
+	case ECONNREFUSED:
+		return "none runs; \"valet daemon start\" starts one";
+	case EACCES:
+	case EPERM:
+		return "the one that listens is another user's";
+	default:
+		return "its socket cannot be used: see VALET_SOCKET";
+	}
+}
+
 int backend_reason(const char *name, char *text, uint32_t size)
 {
 	const struct backend *chosen = NULL;
@@ -61,12 +78,11 @@ int backend_reason(const char *name, char *text, uint32_t size)
 	char line[512];
 	int length;
 
-	if (rc == -EOPNOTSUPP)
-		length = snprintf(line, sizeof(line), "daemon: not in this version of valet\n");
-	else if (rc < 0)
-		length = snprintf(line, sizeof(line),
-				  "%.100s: no such backend; there are kernel, embedded and auto\n",
-				  asked);
+	if (rc < 0)
+		length = snprintf(
+			line, sizeof(line),
+			"%.100s: no such backend; there are kernel, daemon, embedded and auto\n",
+			asked);
 	else
 		length = snprintf(line, sizeof(line), "%s: taken, %s\n", chosen->name,
 				  asked ? named(name) ? "as asked for" : "as VALET_BACKEND says"
@@ -74,6 +90,9 @@ int backend_reason(const char *name, char *text, uint32_t size)
 	if (!chosen || chosen->id != VALET_BACKEND_KERNEL)
 		length += snprintf(line + length, sizeof(line) - (size_t)length, "kernel: %s\n",
 				   kernel_reason(backend_kernel.probe()));
+	if (!chosen || chosen->id != VALET_BACKEND_DAEMON)
+		length += snprintf(line + length, sizeof(line) - (size_t)length, "daemon: %s\n",
+				   daemon_reason(backend_daemon.probe()));
 	if (!chosen || chosen->id != VALET_BACKEND_EMBEDDED)
 		length += snprintf(line + length, sizeof(line) - (size_t)length,
 				   "embedded: always there\n");

@@ -29,7 +29,9 @@ struct lookup {
 	valet_lookup_function function; /* NATIVE */
 	valet_lookup_script script; /* SCRIPT */
 	void *context;
-	struct thread_life *thread; /* SCRIPT: the one that the function lives and dies with */
+	struct thread_life
+		*thread; /* SCRIPT: the one that the function lives and dies with; or NULL */
+	int is_remote; /* SCRIPT: in another process, which `function` asks */
 };
 
 struct bridge_view {
@@ -76,12 +78,12 @@ int bridge_set_lookup(struct bridge *bridge, const struct lookup *lookup);
 uint32_t bridge_reclaim(struct bridge *bridge);
 uint32_t bridge_number(const struct bridge *bridge);
 
-/* The lookup that decides; learning where the thread of a script's function has ended. */
+/* The lookup that decides; learning where what it needs is gone. */
 static inline enum valet_lookup_kind view_lookup_kind(const struct bridge_view *view)
 {
 	const struct lookup *lookup = &view->lookup;
 
-	if (lookup->kind == VALET_LOOKUP_SCRIPT && load_acquire(&lookup->thread->ended))
+	if (lookup->thread && load_acquire(&lookup->thread->ended))
 		return VALET_LOOKUP_LEARNING;
 	return lookup->kind;
 }

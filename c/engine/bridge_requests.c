@@ -158,6 +158,13 @@ static int table_get(struct bridge *bridge, struct valet_req_table *body)
 	return 0;
 }
 
+int control_set_lookup(struct engine *engine, const char *name, const struct lookup *lookup)
+{
+	struct bridge *bridge = named_bridge(engine, name);
+
+	return bridge ? bridge_set_lookup(bridge, lookup) : -ENXIO;
+}
+
 static int lookup_set(struct bridge *bridge, struct valet_req_lookup *body)
 {
 	struct lookup lookup = {

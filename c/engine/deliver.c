@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "batch.h"
+#include "csb.h"
 #include "port.h"
 #include "ring.h"
 
@@ -41,6 +42,8 @@ static struct room lease_take(struct ring *ring, uint32_t wanted)
 		sched_yield();
 		spin_lock(&ring->lease);
 	}
+	if (ring->remote)
+		csb_take_back(ring);
 	/* Pairs with the reader's store in rxsync: it has read what lies before its hwcur. */
 	free = ring->slots - 1 - ring_distance(ring, load_acquire(&ring->hwcur), ring->leased);
 	if (room.left > free)
@@ -99,7 +102,7 @@ static void lease_finish(struct ring *ring, struct room *room, uint64_t lost)
 	 * it waiting.
 	 */
 	if (moved)
-		store_ordered(&ring->hwtail, tail);
+		ring_set_hwtail(ring, tail);
 	spin_unlock(&ring->lease);
 	if (moved)
 		ring_notify(ring);

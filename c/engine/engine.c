@@ -37,6 +37,32 @@ int engine_idle(struct engine *engine)
 	return idle;
 }
 
+uint32_t engine_interfaces(struct engine *engine)
+{
+	uint32_t count = 0;
+
+	pthread_mutex_lock(&engine->control);
+	for (struct port *port = engine->interfaces; port; port = port->next)
+		count += !port->auto_delete;
+	pthread_mutex_unlock(&engine->control);
+	return count;
+}
+
+void engine_remove_interfaces(struct engine *engine)
+{
+	pthread_mutex_lock(&engine->control);
+	for (struct port *port = engine->interfaces, *next; port; port = next) {
+		next = port->next;
+		if (port->opens || port->pipes)
+			continue;
+		if (port->bridge)
+			bridge_remove(port);
+		port->auto_delete = 1;
+		port_drop_unused(port);
+	}
+	pthread_mutex_unlock(&engine->control);
+}
+
 void engine_destroy(struct engine *engine)
 {
 	for (uint32_t i = 0; i < engine->bridge_limit; i++)
@@ -135,6 +161,17 @@ int descriptor_control(struct descriptor *descriptor, struct nmreq_header *heade
 
 	pthread_mutex_lock(&descriptor->engine->control);
 	rc = control_request(descriptor, header);
+	pthread_mutex_unlock(&descriptor->engine->control);
+	return rc;
+}
+
+int descriptor_set_lookup(struct descriptor *descriptor, const char *bridge,
+			  const struct lookup *lookup)
+{
+	int rc;
+
+	pthread_mutex_lock(&descriptor->engine->control);
+	rc = control_set_lookup(descriptor->engine, bridge, lookup);
 	pthread_mutex_unlock(&descriptor->engine->control);
 	return rc;
 }

@@ -48,11 +48,18 @@ struct engine *engine_create(const char *name, const struct engine_host *host);
 /* Nothing open and nothing persistent on it any more; caller keeps others from opening. */
 int engine_idle(struct engine *engine);
 void engine_destroy(struct engine *engine);
+/* Takes those off their bridges and away that nobody has open. */
+void engine_remove_interfaces(struct engine *engine);
+/* How many persistent interfaces it has. */
+uint32_t engine_interfaces(struct engine *engine);
 
 void descriptor_open(struct engine *engine, struct descriptor *descriptor);
 void descriptor_close(struct descriptor *descriptor);
 /* NIOCCTRL. */
 int descriptor_control(struct descriptor *descriptor, struct nmreq_header *header);
+/* As LOOKUP_SET, with the whole of a lookup. 1: somebody may still be inside the one before. */
+int descriptor_set_lookup(struct descriptor *descriptor, const char *bridge,
+			  const struct lookup *lookup);
 /* All bound rings of the direction. -ENXIO before REGISTER; else as ring_txsync(). */
 int descriptor_sync(struct descriptor *descriptor, enum direction direction);
 /* Whether a transmit ring has something to sync. */

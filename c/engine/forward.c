@@ -162,6 +162,10 @@ static int look_up(const struct bridge_view *view, struct ring *ring, struct bat
 
 	switch (view_lookup_kind(view)) {
 	case VALET_LOOKUP_SCRIPT:
+		if (lookup->is_remote) {
+			rc = lookup->function(&packets, lookup->context);
+			break;
+		}
 		/*
 		 * It may be run by another thread: one that wants to sync this ring must not wait
 		 * for us.

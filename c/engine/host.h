@@ -9,6 +9,8 @@ struct waiter;
 struct region;
 
 struct engine_host {
+	/* Ports belong to other processes: rings are synced through their csb. */
+	int remote;
 	/*
 	 * Zeroed memory for a region, its pages taken from the system when touched. The buffers
 	 * start at `buffers_offset`. Sets base and id. 0 or -ENOMEM.

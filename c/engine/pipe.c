@@ -134,7 +134,7 @@ int pipe_txsync(struct ring *ring)
 	 * Only whole packets are shown. Pairs with the receiver's acquire: their slots are there.
 	 */
 	if (complete) {
-		store_ordered(&peer->hwtail, end);
+		ring_set_hwtail(peer, end);
 		ring_notify(peer);
 	}
 	return 0;
@@ -158,7 +158,7 @@ int pipe_rxsync(struct ring *ring)
 			pass_slot(ring, peer, at);
 		write_once(&ring->hwcur, at);
 		/* Pairs with the sender's acquire: the slots are its own again. */
-		store_ordered(&peer->hwtail, ring_previous(ring, at));
+		ring_set_hwtail(peer, ring_previous(ring, at));
 		ring_notify(peer);
 	}
 	ring_show_tail(ring, tail);

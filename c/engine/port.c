@@ -104,6 +104,7 @@ static void ring_setup(struct port *port, struct ring *ring, enum direction dire
 	ring->slots = port->slots[direction];
 	ring->index = index;
 	ring->direction = direction;
+	ring->remote = (uint32_t)port->engine->host->remote;
 
 	memset(shared, 0, sizeof(*shared));
 	shared->buf_ofs = (int64_t)(buffers->offset - offset);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "csb.h"
 
 /* Which rings the mode and flags ask for. -EINVAL: a mode that VALE ports and pipes do not have. */
 static int choose_rings(struct descriptor *descriptor, const struct port *port,
@@ -132,6 +133,8 @@ static void count_opens(struct descriptor *descriptor, struct port *port, int ex
 			 */
 			if (!ring->opens && !ring->peer)
 				ring_reset(ring);
+			else if (!ring->opens && ring->remote)
+				csb_reopen(ring);
 			write_once(&ring->opens, ring->opens + 1);
 			ring->exclusive = (uint32_t)exclusive;
 		}

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "bridge.h"
+#include "csb.h"
 #include "engine.h"
 #include "port.h"
 #include "waiter.h"
@@ -31,10 +32,23 @@ int64_t ring_check(struct ring *ring, uint32_t tail)
 	return -EINVAL;
 }
 
+void ring_set_hwtail(struct ring *ring, uint32_t tail)
+{
+	store_ordered(&ring->hwtail, tail);
+	if (ring->remote)
+		csb_show(ring);
+}
+
+/* The sleeper raises this and then looks at what we have just stored. */
+static int somebody_sleeps(struct ring *ring)
+{
+	return load_ordered(ring->remote ? &csb_of(ring->shared)->atok.appl_need_kick
+					 : &ring->waiting) != 0;
+}
+
 void ring_notify(struct ring *ring)
 {
-	/* The sleeper raises `waiting` and then looks at what we have just stored. */
-	if (!load_ordered(&ring->waiting))
+	if (!somebody_sleeps(ring))
 		return;
 	spin_lock(&ring->waiting_lock);
 	for (struct waiter_link *link = ring->waiters; link; link = link->next)
@@ -93,6 +107,8 @@ void ring_reset(struct ring *ring)
 	write_once(&shared->cur, 0);
 	write_once(&shared->flags, 0);
 	ring_show_tail(ring, ring->hwtail);
+	if (ring->remote)
+		csb_reset(ring);
 	spin_unlock(&ring->lease);
 	spin_unlock(&ring->busy);
 }
@@ -111,7 +127,8 @@ static int vale_txsync(struct ring *ring)
 		rc = bridge_forward(ring, (uint32_t)head);
 		write_once(&ring->hwcur, (uint32_t)head); /* descriptor_pending() looks at it */
 	}
-	ring_show_tail(ring, ring_previous(ring, ring->hwcur));
+	write_once(&ring->hwtail, ring_previous(ring, ring->hwcur));
+	ring_show_tail(ring, ring->hwtail);
 	return rc;
 }
 

@@ -43,6 +43,7 @@ struct ring {
 	uint32_t first_buffer; /* its own buffers are this one and the `slots` - 1 after it */
 	uint32_t took_buffers; /* from the region; else they are those of the peer */
 	enum direction direction;
+	uint32_t remote; /* the application is another process: see csb.h */
 
 	/* For the one who syncs. */
 	struct spinlock busy __attribute__((aligned(64)));
@@ -62,7 +63,12 @@ struct ring {
 	uint32_t lease_first, lease_count;
 	struct lease leases[RING_LEASES];
 
-	/* Sleepers. */
+	/* Remote: the last request that was served, and who is serving. */
+	struct spinlock serving;
+	uint32_t served;
+
+	/* Sleepers. Remote rings: those who can be signalled; csb->appl_need_kick says whether to.
+	 */
 	struct spinlock waiting_lock;
 	uint32_t waiting; /* how many */
 	struct waiter_link *waiters;
@@ -96,6 +102,9 @@ static inline void ring_show_tail(struct ring *ring, uint32_t tail)
 {
 	store_release(&ring->shared->tail, tail);
 }
+
+/* Moves hwtail, for the application to see. ring_notify() comes after it. */
+void ring_set_hwtail(struct ring *ring, uint32_t tail);
 
 /* Counters have one writer at a time (the holder of `busy` or `lease`) and readers at any time. */
 static inline void count_add(uint64_t *counter, uint64_t n)

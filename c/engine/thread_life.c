@@ -20,7 +20,7 @@ void thread_life_put(struct thread_life *life)
 {
 	/* Whoever frees it comes after all that the others did with it. */
 	if (life && __atomic_fetch_sub(&life->references, 1, __ATOMIC_ACQ_REL) == 1)
-		free(life);
+		life->release ? life->release(life) : free(life);
 }
 
 static void end(void *argument)

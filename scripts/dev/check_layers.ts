@@ -22,14 +22,16 @@ const TYPESCRIPT: readonly Layer[] = [
   { files: /^mod\.ts$/, uses: ["ffi/", "packet/"] },
   { files: /^packet\//, uses: ["packet/", "node:"] },
   { files: /^ffi\//, uses: ["ffi/", "packet/", "node:"] },
-  { files: /^cli\//, uses: ["cli/", "mod.ts", "packet/mod.ts", "node:"] },
+  { files: /^hook\//, uses: ["hook/", "ffi/", "packet/", "node:"] },
+  { files: /^cli\//, uses: ["cli/", "mod.ts", "hook/mod.ts", "packet/mod.ts", "node:"] },
   { files: /^scripts\/dev\//, uses: ["scripts/", "ffi/", "mod.ts", "packet/mod.ts", "node:"] },
-  { files: /^scripts\//, uses: ["scripts/", "mod.ts", "packet/mod.ts", "node:"] },
+  { files: /^scripts\//, uses: ["scripts/", "mod.ts", "hook/mod.ts", "packet/mod.ts", "node:"] },
 ];
 
 /** The only files that touch the library and raw memory. */
 const RAW = /\bDeno\.(dlopen|UnsafePointer|UnsafePointerView|UnsafeCallback|UnsafeFnPointer)\b/;
-const RAW_FILES = /^ffi\/(library|lookup|region)\.ts$|^tests\/|^bench\/|^scripts\/dev\//;
+const RAW_FILES =
+  /^ffi\/(library|lookup|region)\.ts$|^hook\/load\.ts$|^tests\/|^bench\/|^scripts\/dev\//;
 
 const C: readonly Layer[] = [
   { files: /^c\/uapi\//, uses: ["c/uapi/", "stdint.h", "stddef.h", "sys/time.h", "linux/"] },
@@ -53,12 +55,22 @@ const C: readonly Layer[] = [
         .map((name) => `${name}.h`),
     ),
   },
-  { files: /^c\/backend\//, uses: ["c/backend/", "c/engine/", "c/uapi/", "c/valet.h", "<"] },
+  {
+    files: /^c\/backend\//,
+    uses: ["c/backend/", "c/engine/", "c/uapi/", "c/valet.h", "c/wire.h", "c/message.h", "<"],
+  },
+  {
+    files: /^c\/serve\//,
+    uses: ["c/serve/", "c/backend/", "c/engine/", "c/uapi/"]
+      .concat(["c/valet.h", "c/wire.h", "c/message.h", "<"]),
+  },
   { files: /^c\/[^/]+$/, uses: ["c/", "<"] },
 ];
 
 /** Two backends must not know each other; only select.c knows them all. */
-const BACKEND_NAMES = /\bbackend_(kernel|embedded)\b/;
+const BACKEND_NAMES = /\bbackend_(kernel|daemon|embedded)\b/;
+/** The preload library is for the daemon alone. */
+const KNOWS_BACKENDS = /^c\/backend\/(select\.c|backend\.h)$|^c\/serve\/preload/;
 const PRINTING = /\b(printf|fprintf|puts|perror|exit|abort)\s*\(/;
 
 const LINES = { ".ts": 400, ".c": 600, ".h": 600 } as const;
@@ -114,8 +126,8 @@ function checkC(file: string, lines: readonly string[]): void {
       fault(file, index + 1, "the library never prints and never exits");
     }
     if (
-      BACKEND_NAMES.test(line) && layer !== undefined && file !== "c/backend/select.c" &&
-      file !== "c/backend/backend.h" && !/^const struct backend /.test(line)
+      BACKEND_NAMES.test(line) && layer !== undefined && !KNOWS_BACKENDS.test(file) &&
+      !/^const struct backend /.test(line)
     ) fault(file, index + 1, "only select.c knows the backends");
   });
 }
@@ -128,7 +140,8 @@ function checkSymbols(): void {
     [...header.matchAll(/^VALET_API[^(]*?\b(valet_\w+)\(/gm)].map((m) => m[1]),
   );
   const listed = new Set([...table.matchAll(/^ {2}(valet_\w+): \{/gm)].map((m) => m[1]));
-  listed.delete("valet_poll_async"); // valet_poll once more, on another thread
+  // The same functions once more, on another thread
+  for (const name of listed) if (name.endsWith("_async")) listed.delete(name);
   for (const name of declared) {
     if (!listed.has(name)) fault("ffi/symbols.ts", 1, `lacks ${name}() of c/valet.h`);
   }

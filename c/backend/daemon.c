@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * netmap as a valet daemon offers it. Requests go over the connection; syncs go through the csb of
+ * each ring, in memory that both map, and touch the connection only when the daemon is gone.
+ */
+#define _GNU_SOURCE /* struct ucred */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../message.h"
+#include "backend.h"
+#include "daemon_client.h"
+#include "daemon_lookup.h"
+
+/* ---- the connection ---- */
+
+/* Whether the other end is this user's, or root's: anybody may listen on a path in /tmp. */
+static int is_ours(int connection)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return -errno;
+	return peer.uid == geteuid() || peer.uid == 0 ? 0 : -EACCES;
+}
+
+int daemon_connect(void)
+{
+	struct sockaddr_un address;
+	int rc = wire_address(NULL, &address);
+	int fd;
+
+	if (rc < 0)
+		return rc;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	do {
+		rc = connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+	} while (rc == -EINTR);
+	if (rc == 0)
+		rc = is_ours(fd);
+	if (rc == 0)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+static int daemon_probe(void)
+{
+	int fd = daemon_connect();
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+int daemon_exchange(int socket, struct wire_header *header, const struct wire_part *part,
+		    void *answer, uint32_t size, int *fds, uint32_t *fd_count)
+{
+	uint32_t id = header->id;
+	int rc;
+
+	header->magic = WIRE_MAGIC;
+	header->version = WIRE_VERSION;
+	rc = wire_send(socket, header, part, part ? 1 : 0, NULL, 0);
+	if (rc == 0)
+		rc = wire_receive(socket, header, answer, size, fds, fd_count);
+	if (rc == -EPIPE)
+		return -ECONNRESET;
+	if (rc >= 0 && (header->id != id || header->version != WIRE_VERSION))
+		return -EPROTO;
+	return rc;
+}
+
+int client_ask(struct client *client, enum wire_type type, const struct wire_part *part,
+	       void *answer, uint32_t size, int *fds, uint32_t *fd_count, int *result)
+{
+	struct wire_header header = { .type = (uint16_t)type };
+	int rc;
+
+	pthread_mutex_lock(&client->asking);
+	header.id = ++client->last_id;
+	rc = daemon_exchange(client->socket, &header, part, answer, size, fds, fd_count);
+	pthread_mutex_unlock(&client->asking);
+	*result = header.result;
+	return rc;
+}
+
+static struct client *client_make(int socket)
+{
+	struct client *client = calloc(1, sizeof(*client));
+
+	if (!client)
+		return NULL;
+	client->socket = socket;
+	pthread_mutex_init(&client->asking, NULL);
+	sleepers_init(&client->sleepers);
+	return client;
+}
+
+static void client_free(struct client *client)
+{
+	if (client->registered) {
+		munmap(client->memory, client->port.region_bytes);
+		close(client->kick);
+	}
+	for (int i = 0; client->has_events && i < WIRE_EVENT_FDS; i++)
+		close(client->events[i]);
+	free(client->rings[RX]);
+	free(client->rings[TX]);
+	sleepers_destroy(&client->sleepers);
+	pthread_mutex_destroy(&client->asking);
+	close(client->socket);
+	free(client);
+}
+
+static int daemon_open(const char *instance, void **descriptor)
+{
+	struct wire_hello hello = { .pid = 0 };
+	struct wire_part part = { &hello, sizeof(hello) };
+	struct client *client;
+	int fd, rc, result;
+
+	if (instance && strlen(instance) >= sizeof(hello.instance))
+		return -EINVAL;
+	fd = daemon_connect();
+	if (fd < 0)
+		return fd;
+	client = client_make(fd);
+	if (!client) {
+		close(fd);
+		return -ENOMEM;
+	}
+	if (instance)
+		strcpy(hello.instance, instance);
+	memcpy(client->instance, hello.instance, sizeof(client->instance));
+	rc = client_ask(client, WIRE_HELLO, &part, &hello, sizeof(hello), NULL, NULL, &result);
+	if (rc >= 0)
+		rc = result;
+	if (rc < 0) {
+		client_free(client);
+		return rc;
+	}
+	*descriptor = client;
+	return 0;
+}
+
+/* To have the name free again when the descriptor is closed. */
+static void say_goodbye(struct client *client)
+{
+	enum { LIMIT_MS = 5000 }; /* a daemon that cannot do it soon does it when it can */
+	struct wire_header header = {
+		.magic = WIRE_MAGIC,
+		.version = WIRE_VERSION,
+		.type = WIRE_CLOSE,
+		.id = ++client->last_id,
+	};
+	struct pollfd fd = { .fd = client->socket, .events = POLLIN };
+	int64_t end_ms = now_ms() + LIMIT_MS, left_ms;
+
+	if (wire_send(client->socket, &header, NULL, 0, NULL, 0) < 0)
+		return;
+	/* The port may be sending, and its packets wait for a lookup of this very thread. */
+	while (!fd.revents && (left_ms = end_ms - now_ms()) > 0)
+		lookup_poll(&fd, 1, (int32_t)left_ms);
+}
+
+static void daemon_close(void *descriptor)
+{
+	struct client *client = descriptor;
+
+	lookup_retire_client(client);
+	/* Else a lookup waits for this thread's event loop, and the daemon perhaps for the lookup.
+	 */
+	if (lookup_wait_begin() == 0) {
+		say_goodbye(client);
+		lookup_wait_end();
+	}
+	client_free(client);
+}
+
+/* ---- the port ---- */
+
+/* Where a ring is that the netmap_if lists, or NULL: others may be able to write the list. */
+static struct netmap_ring *ring_at(const struct client *client, enum direction direction,
+				   uint32_t index)
+{
+	const struct wire_port *port = &client->port;
+	const struct netmap_if *nifp = (void *)(client->memory + port->if_offset);
+	uint32_t slot = direction == TX ? index : port->count[TX] + 1 + index;
+	uint64_t at = port->if_offset + (uint64_t)read_once(&nifp->ring_ofs[slot]);
+
+	if (at % 64 || at > port->region_bytes - sizeof(struct netmap_ring))
+		return NULL;
+	return (struct netmap_ring *)(client->memory + at);
+}
+
+static int find_rings(struct client *client)
+{
+	const struct wire_port *port = &client->port;
+
+	if (port->if_offset % 8 || port->region_bytes < sizeof(struct netmap_ring) ||
+	    port->if_offset > port->region_bytes - 4096)
+		return -EPROTO;
+	for (int d = RX; d <= TX; d++) {
+		uint32_t count = port->last[d] - port->first[d];
+
+		if (port->count[d] > 256 || port->last[d] > port->count[d] ||
+		    port->first[d] > port->last[d])
+			return -EPROTO;
+		client->rings[d] = calloc(count + 1, sizeof(struct netmap_ring *));
+		if (!client->rings[d])
+			return -ENOMEM;
+		for (uint32_t i = 0; i < count; i++) {
+			client->rings[d][i] = ring_at(client, d, port->first[d] + i);
+			if (!client->rings[d][i])
+				return -EPROTO;
+		}
+	}
+	return 0;
+}
+
+/* Takes over what came with a struct wire_port. On failure the descriptors are closed. */
+static int client_register(struct client *client, const struct wire_port *port, const int *fds,
+			   uint32_t fd_count)
+{
+	int rc = -EMFILE; /* fewer than were sent: there was no room for them here */
+
+	client->port = *port;
+	client->memory = MAP_FAILED;
+	if (fd_count == WIRE_PORT_FDS) {
+		client->memory = mmap(NULL, port->region_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+				      fds[WIRE_FD_REGION], 0);
+		rc = client->memory == MAP_FAILED ? -errno : find_rings(client);
+	}
+	if (rc < 0) {
+		if (client->memory != MAP_FAILED)
+			munmap(client->memory, port->region_bytes);
+		for (uint32_t i = 0; i < fd_count; i++)
+			close(fds[i]);
+		return rc;
+	}
+	/* The mapping keeps the memory. */
+	close(fds[WIRE_FD_REGION]);
+	client->kick = fds[WIRE_FD_KICK];
+	store_release(&client->registered, 1);
+	return 0;
+}
+
+static int client_control(struct client *client, struct nmreq_header *header)
+{
+	struct {
+		struct wire_port port;
+		uint8_t message[MESSAGE_BYTES_MAX];
+	} *answer = malloc(sizeof(*answer));
+	uint32_t fd_count = WIRE_PORT_FDS;
+	int fds[WIRE_PORT_FDS];
+	struct wire_part part;
+	int rc, result;
+
+	if (!answer)
+		return -ENOMEM;
+	rc = message_gather(header, answer->message, sizeof(answer->message));
+	if (rc < 0)
+		goto out;
+	part = (struct wire_part){ answer->message, (uint32_t)rc };
+	rc = client_ask(client, WIRE_CONTROL, &part, answer, sizeof(*answer), fds, &fd_count,
+			&result);
+	if (rc < 0)
+		goto out;
+	if ((uint32_t)rc != sizeof(answer->port) + part.bytes) {
+		rc = -EPROTO;
+		goto out;
+	}
+	message_scatter(answer->message, header);
+	rc = result;
+	if (rc == 0 && header->nr_reqtype == NETMAP_REQ_REGISTER)
+		rc = client_register(client, &answer->port, fds, fd_count);
+out:
+	free(answer);
+	return rc;
+}
+
+/* A lookup is a function in this process, or none. */
+static int control_lookup(struct client *client, struct nmreq_header *header)
+{
+	struct valet_req_lookup *body = (void *)(uintptr_t)header->nr_body;
+	int rc;
+
+	if (body && body->kind == VALET_LOOKUP_SCRIPT)
+		return lookup_set(client, header->nr_name, body);
+	rc = client_control(client, header);
+	if (rc == 0 && body)
+		body->busy = (uint32_t)lookup_retire(client, header->nr_name);
+	return rc;
+}
+
+static int daemon_control(void *descriptor, struct nmreq_header *header)
+{
+	if (header->nr_reqtype == VALET_REQ_LOOKUP_SET)
+		return control_lookup(descriptor, header);
+	return client_control(descriptor, header);
+}
+
+int client_events(struct client *client)
+{
+	uint32_t fd_count = WIRE_EVENT_FDS;
+	int fds[WIRE_EVENT_FDS];
+	int rc, result;
+
+	if (load_acquire(&client->has_events))
+		return 0;
+	rc = client_ask(client, WIRE_EVENTS, NULL, NULL, 0, fds, &fd_count, &result);
+	if (rc >= 0)
+		rc = result < 0 ? result : fd_count == WIRE_EVENT_FDS ? 0 : -EMFILE;
+	for (uint32_t i = 0; rc == -EMFILE && i < fd_count; i++)
+		close(fds[i]);
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&client->asking);
+	/* Another thread may have been quicker; they are the same ones. */
+	for (int i = 0; i < WIRE_EVENT_FDS; i++) {
+		if (client->has_events)
+			close(fds[i]);
+		else
+			client->events[i] = fds[i];
+	}
+	store_release(&client->has_events, 1);
+	pthread_mutex_unlock(&client->asking);
+	return 0;
+}
+
+static int daemon_map(void *descriptor, uint64_t *out)
+{
+	struct client *client = descriptor;
+
+	if (!load_acquire(&client->registered))
+		return -ENXIO;
+	out[0] = (uintptr_t)client->memory;
+	out[1] = client->port.region_bytes;
+	return 0;
+}
+
+static int daemon_txsync(void *descriptor)
+{
+	struct client *client = descriptor;
+
+	return load_acquire(&client->registered) ? client_sync(client, TX) : -ENXIO;
+}
+
+static int daemon_rxsync(void *descriptor)
+{
+	struct client *client = descriptor;
+
+	return load_acquire(&client->registered) ? client_sync(client, RX) : -ENXIO;
+}
+
+/* ---- for the preload library ---- */
+
+int daemon_socket(void *descriptor)
+{
+	return ((struct client *)descriptor)->socket;
+}
+
+void daemon_leave(void *descriptor)
+{
+	client_free(descriptor);
+}
+
+int daemon_region(void *descriptor)
+{
+	uint32_t fd_count = WIRE_PORT_FDS;
+	int fds[WIRE_PORT_FDS];
+	struct wire_port port;
+	int rc, result;
+
+	rc = client_ask(descriptor, WIRE_ADOPT, NULL, &port, sizeof(port), fds, &fd_count, &result);
+	if (rc < 0 || result < 0)
+		return rc < 0 ? rc : result;
+	for (uint32_t i = 0; fd_count < WIRE_PORT_FDS && i < fd_count; i++)
+		close(fds[i]);
+	if (fd_count < WIRE_PORT_FDS)
+		return -EMFILE;
+	close(fds[WIRE_FD_KICK]);
+	return fds[WIRE_FD_REGION];
+}
+
+int daemon_is_connection(int fd)
+{
+	struct sockaddr_un ours, peer;
+	socklen_t size = sizeof(peer);
+
+	memset(&peer, 0, sizeof(peer));
+	if (getpeername(fd, (struct sockaddr *)&peer, &size) < 0 || peer.sun_family != AF_UNIX ||
+	    size < sizeof(sa_family_t) + 2)
+		return 0;
+	return wire_address(NULL, &ours) == 0 && !strcmp(ours.sun_path, peer.sun_path);
+}
+
+int daemon_adopt(int fd, void **descriptor)
+{
+	uint32_t fd_count = WIRE_PORT_FDS;
+	int fds[WIRE_PORT_FDS];
+	struct client *client;
+	struct wire_port port;
+	int rc, result;
+
+	if (!daemon_is_connection(fd))
+		return -ENOTCONN;
+	client = client_make(fd);
+	if (!client)
+		return -ENOMEM;
+	/* Apart from those of the process that it comes from. */
+	client->last_id = (uint32_t)getpid() << 16;
+	rc = client_ask(client, WIRE_ADOPT, NULL, &port, sizeof(port), fds, &fd_count, &result);
+	if (rc >= 0 && result == 0)
+		rc = rc == sizeof(port) ? client_register(client, &port, fds, fd_count) : -EPROTO;
+	else if (rc >= 0)
+		rc = result == -ENXIO ? 0 : result;
+	if (rc < 0) {
+		client->socket = -1; /* the caller's still */
+		client_free(client);
+		return rc;
+	}
+	*descriptor = client;
+	return 0;
+}
+
+int daemon_ask(const void *question, uint32_t bytes, void *answer, uint32_t size,
+	       int32_t timeout_ms)
+{
+	struct timeval limit = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
+	struct wire_header header = { .type = WIRE_ASK, .id = 1 };
+	struct wire_part part = { question, bytes };
+	int fd = daemon_connect();
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	if (timeout_ms >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	rc = daemon_exchange(fd, &header, &part, answer, size, NULL, NULL);
+	close(fd);
+	return rc == -EAGAIN ? -ETIMEDOUT : rc;
+}
+
+const struct backend backend_daemon = {
+	.name = "daemon",
+	.id = VALET_BACKEND_DAEMON,
+	.probe = daemon_probe,
+	.open = daemon_open,
+	.control = daemon_control,
+	.map = daemon_map,
+	.txsync = daemon_txsync,
+	.rxsync = daemon_rxsync,
+	.poll = daemon_poll,
+	.wake = daemon_wake,
+	.close = daemon_close,
+};

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Lookups of this process on bridges of the daemon. The daemon puts a batch into a window; whoever
+ * is at hand calls the function:
+ *  - the thread that has set the lookup, while it waits for the daemon itself;
+ *  - else a thread of ours, whose call the script's runtime hands to that thread's event loop.
+ */
+#ifndef VALET_DAEMON_LOOKUP_H
+#define VALET_DAEMON_LOOKUP_H
+
+#include "../uapi/valet_requests.h"
+#include "daemon_client.h"
+
+struct pollfd;
+
+/* Ids of batches and regions in windows; those of the engine in this process are below. */
+#define LOOKUP_ID_BASE 0x80000000u
+
+/* LOOKUP_SET of a script's function; body->busy as in the engine. */
+int lookup_set(struct client *client, const char *bridge, struct valet_req_lookup *body);
+/* After the bridge has been given another lookup: 1: somebody is still inside the old one. */
+int lookup_retire(const struct client *client, const char *bridge);
+void lookup_retire_client(const struct client *client);
+
+/*
+ * For a thread that is about to wait for the daemon: from here on the lookups that it has set are
+ * its own to call. -EBUSY: one of them waits for the thread's event loop; then it must not wait.
+ */
+int lookup_wait_begin(void);
+void lookup_wait_end(void);
+/* In between: calls them if there is something to decide. */
+void lookup_serve_mine(void);
+/* poll() that calls them meanwhile. */
+int lookup_poll(struct pollfd *fds, uint32_t count, int32_t timeout_ms);
+/* Whether this thread is inside such a call. */
+int lookup_is_inside(void);
+
+/* For valet_batch_address() and valet_region_address(), with ids from LOOKUP_ID_BASE on. */
+struct valet_packet *lookup_batch_address(uint32_t id);
+int lookup_region_address(uint32_t id, uint64_t *out);
+
+#endif

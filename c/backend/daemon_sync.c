@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The syncs of the daemon's client: as much as can be done here, the rest by request. */
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+
+#include "daemon_client.h"
+#include "daemon_lookup.h"
+
+/* Whether the daemon is still there. Said without asking it. */
+static int check_connection(const struct client *client)
+{
+	struct pollfd fd = { .fd = client->socket };
+
+	return poll(&fd, 1, 0) > 0 ? -ECONNRESET : 0;
+}
+
+static int is_done(const struct csb *csb, uint32_t request)
+{
+	/* Pairs with the daemon's store: the tail and the result are there. */
+	return (int32_t)(load_acquire(&csb->ktoa.done) - request) >= 0;
+}
+
+void client_leave_sleep(struct client *client, enum direction direction, struct csb *csb)
+{
+	int event = client_event(client, direction);
+
+	if (__atomic_sub_fetch(&csb->atok.appl_need_kick, 1, __ATOMIC_SEQ_CST) > 0)
+		event_signal(event);
+}
+
+static int sleep_until_done(struct client *client, enum direction direction, struct csb *csb,
+			    uint32_t request)
+{
+	struct pollfd fds[2] = { { .events = POLLIN }, { .fd = client->socket } };
+	int rc = client_events(client);
+
+	if (rc < 0)
+		return rc;
+	fds[0].fd = client_event(client, direction);
+	/* Raised, then looked: the daemon stores `done` and then looks at this. */
+	__atomic_add_fetch(&csb->atok.appl_need_kick, 1, __ATOMIC_SEQ_CST);
+	while (rc == 0 && !is_done(csb, request)) {
+		if (lookup_poll(fds, 2, -1) < 0)
+			continue;
+		if (fds[0].revents)
+			event_take(fds[0].fd);
+		if (fds[1].revents & (POLLHUP | POLLERR) && !is_done(csb, request))
+			rc = -ECONNRESET;
+	}
+	client_leave_sleep(client, direction, csb);
+	return rc;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Time that a sync mostly takes with a daemon that is awake; a sleep and a wake-up cost more. */
+enum { SPIN_NS = 20000 };
+
+static int wait_until_done(struct client *client, enum direction direction, struct csb *csb,
+			   uint32_t request)
+{
+	int64_t end = now_ns() + SPIN_NS;
+
+	do {
+		for (int i = 0; i < 32; i++) {
+			if (is_done(csb, request))
+				return 0;
+			spin_pause();
+		}
+		/* It may need this core, or a lookup of this thread. */
+		lookup_serve_mine();
+		sched_yield();
+	} while (now_ns() < end);
+	return sleep_until_done(client, direction, csb, request);
+}
+
+static uint32_t distance(const struct netmap_ring *ring, uint32_t from, uint32_t to)
+{
+	return to >= from ? to - from : to + ring->num_slots - from;
+}
+
+/* hwcur <= head <= cur <= hwtail in ring order. */
+static int is_legal(const struct netmap_ring *ring, uint32_t hwcur, uint32_t hwtail, uint32_t head,
+		    uint32_t cur)
+{
+	uint32_t slots = ring->num_slots;
+
+	return head < slots && cur < slots &&
+	       distance(ring, hwcur, head) <= distance(ring, hwcur, cur) &&
+	       distance(ring, hwcur, cur) <= distance(ring, hwcur, hwtail);
+}
+
+/*
+ * The sync of a ring that the daemon has no part in: nothing was handed over, and there is only the
+ * tail to show.
+ */
+static int sync_here(struct netmap_ring *ring, struct csb *csb)
+{
+	/* Pairs with the daemon's store: the slots before it are filled, or free. */
+	uint32_t hwtail = load_ordered(&csb->ktoa.hwtail);
+	uint32_t hwcur = read_once(&csb->ktoa.hwcur);
+
+	if (read_once(&ring->head) != hwcur ||
+	    !is_legal(ring, hwcur, hwtail, hwcur, read_once(&ring->cur)))
+		return 0;
+	store_release(&ring->tail, hwtail);
+	return 1;
+}
+
+/* A holder that has it for so long has died with it. */
+enum { LOCK_BROKEN_MS = 1000 };
+
+static void csb_lock(struct csb *csb)
+{
+	int64_t end = 0;
+
+	for (uint32_t spins = 1; __atomic_exchange_n(&csb->atok.lock, 1, __ATOMIC_ACQUIRE);
+	     spins++) {
+		if (spins % 64)
+			continue;
+		sched_yield();
+		if (!end)
+			end = now_ms() + LOCK_BROKEN_MS;
+		else if (now_ms() > end)
+			return;
+	}
+}
+
+static void csb_unlock(struct csb *csb)
+{
+	store_release(&csb->atok.lock, 0);
+}
+
+/*
+ * Receive rings on a bridge: slots are given back, and new ones shown, without the daemon. 0 if the
+ * ring is not in a legal state; then it is the daemon's to put right.
+ */
+static int take_here(struct netmap_ring *ring, struct csb *csb)
+{
+	uint32_t hwtail, head, cur;
+	int legal;
+
+	csb_lock(csb);
+	/* Pairs with the sender's store: the slots before it are filled. */
+	hwtail = load_ordered(&csb->ktoa.hwtail);
+	head = read_once(&ring->head);
+	cur = read_once(&ring->cur);
+	legal = is_legal(ring, csb->atok.head, hwtail, head, cur);
+	if (legal) {
+		write_once(&csb->atok.cur, cur);
+		/* Pairs with the sender's load: what lies before it has been read. */
+		store_release(&csb->atok.head, head);
+		store_release(&ring->tail, hwtail);
+	}
+	csb_unlock(csb);
+	return legal;
+}
+
+static void stamp(struct netmap_ring *ring)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	write_once(&ring->ts.tv_sec, now.tv_sec);
+	write_once(&ring->ts.tv_usec, now.tv_nsec / 1000);
+}
+
+/* Rings synced with one round trip. */
+enum { RINGS_MAX = 256 };
+
+static int needs_daemon(const struct client *client, enum direction direction,
+			struct netmap_ring *ring)
+{
+	struct csb *csb = csb_of(ring);
+
+	if (direction == RX && read_once(&ring->flags) & NR_TIMESTAMP)
+		stamp(ring);
+	if (direction == RX && !client->port.is_pipe)
+		return !take_here(ring, csb);
+	return !sync_here(ring, csb);
+}
+
+static int result_of(const struct client *client, enum direction direction, struct csb *csb)
+{
+	if (direction == RX && !client->port.is_pipe) {
+		csb_lock(csb);
+		csb->atok.head = read_once(&csb->ktoa.hwcur);
+		csb_unlock(csb);
+	}
+	return read_once(&csb->ktoa.result);
+}
+
+int client_sync(void *descriptor, enum direction direction)
+{
+	struct client *client = descriptor;
+	uint32_t count = client_rings(client, direction);
+	uint32_t requests[RINGS_MAX], asked[RINGS_MAX], n = 0;
+	int kick = 0, rc = 0;
+
+	if (direction == TX && lookup_is_inside())
+		return -EDEADLK;
+	for (uint32_t i = 0; i < count; i++)
+		if (needs_daemon(client, direction, client->rings[direction][i]))
+			asked[n++] = i;
+	if (n && (rc = lookup_wait_begin()) < 0)
+		return rc;
+	for (uint32_t i = 0; i < n; i++) {
+		struct csb *csb = csb_of(client->rings[direction][asked[i]]);
+
+		/* Ordered: head and slots are before it, and the look at who sleeps after it. */
+		requests[i] = __atomic_add_fetch(&csb->atok.request, 1, __ATOMIC_SEQ_CST);
+		kick |= load_ordered(&csb->ktoa.kern_need_kick) != 0;
+	}
+	if (kick)
+		event_signal(client->kick);
+	for (uint32_t i = 0; i < n; i++) {
+		struct csb *csb = csb_of(client->rings[direction][asked[i]]);
+		int one = wait_until_done(client, direction, csb, requests[i]);
+
+		if (one == 0)
+			one = result_of(client, direction, csb);
+		if (one < 0 || rc == 0)
+			rc = one;
+	}
+	if (n)
+		lookup_wait_end();
+	/* Who only ever looks would not notice that the daemon is gone. */
+	if (n == 0 && __atomic_add_fetch(&client->empty_looks, 1, __ATOMIC_RELAXED) % 64 == 0)
+		return check_connection(client);
+	return rc;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Lookups in another process. A batch is copied into a window that both map; the client writes its
+ * answers there. What it writes is a number a packet, checked like any other lookup's.
+ */
+#define _GNU_SOURCE /* memfd_create, F_ADD_SEALS */
+#include "remote_lookup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	SPIN_NS = 20 * 1000, /* about what a sleep and a wake-up cost */
+	/*
+	 * A script that has not answered by then is busy or stuck. Its packets are dropped until it
+	 * answers again, and others are not held up.
+	 */
+	LIMIT_MS = 1000,
+};
+
+struct remote_lookup {
+	struct thread_life life; /* first: views hold it */
+	struct remote_lookup *next; /* of the session's */
+	pthread_mutex_t busy; /* one batch at a time */
+	struct lookup_window *window;
+	int fds[WIRE_LOOKUP_FDS];
+	uint32_t call; /* our own word for it */
+};
+
+static void release(struct thread_life *life)
+{
+	struct remote_lookup *remote = (struct remote_lookup *)life;
+
+	if (remote->window)
+		munmap(remote->window, sizeof(*remote->window));
+	for (int i = 0; i < WIRE_LOOKUP_FDS; i++)
+		if (remote->fds[i] >= 0)
+			close(remote->fds[i]);
+	pthread_mutex_destroy(&remote->busy);
+	free(remote);
+}
+
+static int make_window(struct remote_lookup *remote)
+{
+	int fd = memfd_create("valet lookup", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	void *window;
+
+	if (fd < 0)
+		return -errno;
+	remote->fds[WIRE_FD_WINDOW] = fd;
+	if (ftruncate(fd, sizeof(struct lookup_window)) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return -errno;
+	window =
+		mmap(NULL, sizeof(struct lookup_window), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (window == MAP_FAILED)
+		return -errno;
+	remote->window = window;
+	for (int i = WIRE_FD_QUESTION; i <= WIRE_FD_ANSWER; i++) {
+		remote->fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (remote->fds[i] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int remote_lookup_make(struct remote_lookup **out)
+{
+	struct remote_lookup *remote = calloc(1, sizeof(*remote));
+	int rc;
+
+	if (!remote)
+		return -ENOMEM;
+	remote->life = (struct thread_life){ .references = 1, .release = release };
+	pthread_mutex_init(&remote->busy, NULL);
+	for (int i = 0; i < WIRE_LOOKUP_FDS; i++)
+		remote->fds[i] = -1;
+	rc = make_window(remote);
+	if (rc < 0)
+		release(&remote->life);
+	else
+		*out = remote;
+	return rc;
+}
+
+const int *remote_lookup_fds(const struct remote_lookup *remote)
+{
+	return remote->fds;
+}
+
+void remote_lookup_enter(struct remote_lookup **list, struct remote_lookup *remote)
+{
+	remote->next = *list;
+	*list = remote;
+}
+
+static void drop(struct remote_lookup *remote)
+{
+	store_release(&remote->life.ended, 1);
+	/* Whoever waits for an answer need not. */
+	event_signal(remote->fds[WIRE_FD_ANSWER]);
+	thread_life_put(&remote->life);
+}
+
+uint32_t remote_lookups_prune(struct remote_lookup **list)
+{
+	uint32_t left = 0;
+
+	while (*list) {
+		struct remote_lookup *remote = *list;
+
+		if (load_acquire(&remote->window->closed)) {
+			*list = remote->next;
+			drop(remote);
+		} else {
+			list = &remote->next;
+			left++;
+		}
+	}
+	return left;
+}
+
+void remote_lookups_end(struct remote_lookup **list)
+{
+	while (*list) {
+		struct remote_lookup *remote = *list;
+
+		*list = remote->next;
+		drop(remote);
+	}
+}
+
+/* ---- a batch ---- */
+
+/* Frames start at cache lines, as in their buffers. One that finds no room is shown as empty. */
+static void show_packets(struct lookup_window *window, const struct valet_batch *batch)
+{
+	uint64_t at = 0;
+
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct valet_packet packet = batch->packets[i];
+
+		if (packet.first_length > sizeof(window->frames) - at)
+			packet.first_length = 0;
+		memcpy(window->frames + at, packet.data, packet.first_length);
+		packet.data =
+			(const uint8_t *)(uintptr_t)(offsetof(struct lookup_window, frames) + at);
+		window->packets[i] = packet;
+		at += (packet.first_length + 63u) & ~63u;
+	}
+}
+
+static void take_answers(const struct lookup_window *window, struct valet_batch *batch)
+{
+	for (uint32_t i = 0; i < batch->count; i++) {
+		batch->packets[i].destination = read_once(&window->packets[i].destination);
+		batch->packets[i].ring = read_once(&window->packets[i].ring);
+	}
+}
+
+static int has_answered(const struct remote_lookup *remote)
+{
+	/* Pairs with the client's store: destinations and result are there. */
+	return load_ordered(&remote->window->answered) == remote->call;
+}
+
+/* Nobody will answer. Then the bridge learns from the next batch on. */
+static int is_gone(struct remote_lookup *remote)
+{
+	if (load_acquire(&remote->window->closed))
+		store_release(&remote->life.ended, 1);
+	return load_acquire(&remote->life.ended) != 0;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int wait_for_answer(struct remote_lookup *remote)
+{
+	struct pollfd fd = { .fd = remote->fds[WIRE_FD_ANSWER], .events = POLLIN };
+	int64_t spin_end = now_ns() + SPIN_NS, end_ms = now_ms() + LIMIT_MS;
+	int rc = 0;
+
+	do {
+		for (int i = 0; i < 32; i++) {
+			if (has_answered(remote))
+				return 0;
+			spin_pause();
+		}
+		sched_yield();
+	} while (now_ns() < spin_end);
+	/* Raised, then looked: the client stores `answered` and then looks at this. */
+	store_ordered(&remote->window->daemon_sleeps, 1);
+	while (!has_answered(remote) && rc == 0) {
+		int64_t left_ms = end_ms - now_ms();
+
+		if (is_gone(remote))
+			rc = -ECANCELED;
+		else if (left_ms <= 0)
+			rc = -ETIMEDOUT;
+		else if (poll(&fd, 1, (int)left_ms) > 0)
+			event_take(fd.fd);
+	}
+	store_ordered(&remote->window->daemon_sleeps, 0);
+	return rc;
+}
+
+static int32_t call(struct valet_batch *batch, void *context)
+{
+	struct remote_lookup *remote = context;
+	struct lookup_window *window = remote->window;
+	int rc = -ECANCELED;
+
+	pthread_mutex_lock(&remote->busy);
+	/* A call that was given up is in the client's hands still. */
+	if (is_gone(remote) || !has_answered(remote))
+		goto out;
+	show_packets(window, batch);
+	window->count = batch->count;
+	window->source = batch->source;
+	store_ordered(&window->call, ++remote->call);
+	if (load_ordered(&window->client_sleeps))
+		event_signal(remote->fds[WIRE_FD_QUESTION]);
+	rc = wait_for_answer(remote);
+	if (rc == 0)
+		rc = read_once(&window->result);
+	if (rc >= 0)
+		take_answers(window, batch);
+out:
+	pthread_mutex_unlock(&remote->busy);
+	return rc;
+}
+
+struct lookup remote_lookup_as_lookup(struct remote_lookup *remote)
+{
+	return (struct lookup){
+		.kind = VALET_LOOKUP_SCRIPT,
+		.is_remote = 1,
+		.function = call,
+		.context = remote,
+		.thread = &remote->life,
+	};
+}

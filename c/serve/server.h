@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The daemon: an engine for other processes.
+ *
+ * One thread, control, owns the listener and all connections: it accepts, answers requests, and
+ * notices who is gone. Forwarding threads own the sessions that are bound to a port: they do the
+ * syncs that clients ask for, and it is they who end such a session, so that nothing is taken away
+ * from under a sync. Everything that is read from a client is read once and checked.
+ */
+#ifndef VALET_SERVER_H
+#define VALET_SERVER_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "../backend/engines.h"
+#include "../backend/sleeper.h"
+#include "../wire.h"
+
+#define FORWARDERS_MAX 64
+
+struct forwarder {
+	struct server *server;
+	pthread_t thread;
+	int epoll; /* the kicks of its sessions, and `stop` */
+	int stop; /* eventfd */
+	uint32_t sessions; /* control's */
+	struct session *active; /* its own: those that it looks at without being kicked */
+};
+
+/* A connection. */
+struct session {
+	struct server *server;
+	struct session *next; /* in server->sessions, or among the finished */
+	int socket;
+	uint32_t pid;
+	int opened; /* HELLO came: there is a descriptor */
+	struct descriptor descriptor;
+
+	struct remote_lookup *lookups; /* that the client has set; control's */
+
+	/* What somebody has to answer: under server->lock. */
+	uint32_t question; /* its number; 0: none */
+	uint32_t question_id; /* of the request */
+	void *question_text;
+	uint32_t question_bytes; /* 0: taken */
+
+	/* Bound to a port. */
+	struct forwarder *forwarder;
+	int kick; /* eventfd */
+	struct waiter waiter[2];
+	struct waiter_link *links[2]; /* one a ring */
+	uint32_t ending; /* control to the forwarder: finish it */
+	int close_wanted; /* the client waits for that */
+	uint32_t close_id;
+
+	/* The forwarder's. */
+	int is_active;
+	int64_t busy_ns; /* when it last had something to do */
+	struct session *next_active;
+};
+
+struct server {
+	struct engines engines;
+	struct sockaddr_un *address;
+	int lock_fd, listener, epoll;
+	int stop, finished; /* eventfds */
+	pthread_t thread;
+	struct forwarder forwarders[FORWARDERS_MAX];
+	uint32_t forwarder_count;
+	uint32_t ending; /* sessions that forwarders have still to finish; control's */
+	uint8_t *payload; /* the request at hand; control's */
+
+	/* For what follows, and for the sockets of sessions that the host program answers. */
+	pthread_mutex_t lock;
+	struct session *sessions;
+	struct session *done; /* by forwarders, to be taken by control */
+	uint64_t refused;
+	uint32_t connections; /* of other processes */
+	uint32_t ports; /* sessions bound to one */
+	int64_t idle_since_ms;
+	uint32_t last_question;
+	int stopping;
+	pthread_cond_t asked;
+};
+
+/* listener.c: a socket that is this user's alone, and the lock that goes with it. 0 or negative. */
+int listener_open(struct server *server, const char *path);
+void listener_close(struct server *server);
+/* Whether the other end is this user. */
+int listener_admits(int socket, uint32_t *pid);
+
+/* session.c: control's. */
+struct session *session_make(struct server *server, int socket, uint32_t pid);
+/* The request that has come. Negative: the session has to end. */
+int session_serve(struct session *session);
+/* Frees what a session holds that is not bound to a port (any more). */
+void session_free(struct session *session);
+/* Takes the port away; by whoever owns the session. */
+void session_unbind(struct session *session);
+
+/* forwarder.c */
+int forwarder_start(struct forwarder *forwarder, struct server *server);
+/* Ends its sessions and the thread. */
+void forwarder_stop(struct forwarder *forwarder);
+/* Hands a session to it. Caller: control. 0 or negative. */
+int forwarder_adopt(struct forwarder *forwarder, struct session *session);
+
+/* server.c, for forwarders: the session is unbound; control takes it from here. */
+void server_finished(struct server *server, struct session *session);
+/* For control: waits, but not for ever, until sessions that are ending have ended. */
+void server_settle(struct server *server);
+
+/* questions.c */
+int question_ask(struct session *session, uint32_t id, const void *text, uint32_t bytes);
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A connection: its requests, and the port that it is bound to. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "../backend/memory.h"
+#include "../message.h"
+#include "remote_lookup.h"
+#include "server.h"
+
+struct session *session_make(struct server *server, int socket, uint32_t pid)
+{
+	struct session *session = calloc(1, sizeof(*session));
+
+	if (!session)
+		return NULL;
+	session->server = server;
+	session->socket = socket;
+	session->pid = pid;
+	session->kick = session->waiter[RX].event_fd = session->waiter[TX].event_fd = -1;
+	return session;
+}
+
+static void close_events(struct session *session)
+{
+	if (session->kick >= 0)
+		close(session->kick);
+	session->kick = -1;
+	for (int d = RX; d <= TX; d++) {
+		if (session->waiter[d].event_fd >= 0)
+			close(session->waiter[d].event_fd);
+		session->waiter[d].event_fd = -1;
+	}
+}
+
+static void leave_rings(struct session *session)
+{
+	const struct descriptor *descriptor = &session->descriptor;
+
+	for (int d = RX; d <= TX; d++) {
+		uint32_t count = descriptor->last[d] - descriptor->first[d];
+
+		for (uint32_t i = 0; session->links[d] && i < count; i++)
+			waiter_leave(&session->links[d][i]);
+		free(session->links[d]);
+		session->links[d] = NULL;
+	}
+}
+
+void session_unbind(struct session *session)
+{
+	leave_rings(session);
+	engines_close(&session->server->engines, &session->descriptor);
+	session->opened = 0;
+	close_events(session);
+}
+
+void session_free(struct session *session)
+{
+	if (session->opened)
+		session_unbind(session);
+	free(session->question_text);
+	close(session->socket);
+	free(session);
+}
+
+/* ---- answers ---- */
+
+static int answer_with(struct session *session, const struct wire_header *request, int result,
+		       const struct wire_part *parts, uint32_t count, const int *fds,
+		       uint32_t fd_count)
+{
+	struct wire_header header = {
+		.magic = WIRE_MAGIC,
+		.version = WIRE_VERSION,
+		.type = request->type,
+		.id = request->id,
+		.result = result,
+	};
+
+	/* Who does not take its answers, so that this would block, is not waited for. */
+	return wire_send(session->socket, &header, parts, count, fds, fd_count);
+}
+
+static int answer(struct session *session, const struct wire_header *request, int result)
+{
+	return answer_with(session, request, result, NULL, 0, NULL, 0);
+}
+
+static void describe_port(const struct session *session, struct wire_port *out)
+{
+	const struct descriptor *descriptor = &session->descriptor;
+	const struct port *port = descriptor->port;
+
+	*out = (struct wire_port){
+		.region_bytes = port->region->bytes,
+		.if_offset = descriptor->if_offset,
+		.flags = descriptor->flags,
+		.is_pipe = port->kind == VALET_PORT_PIPE,
+		.region_id = port->region->id,
+	};
+	for (int d = RX; d <= TX; d++) {
+		out->first[d] = descriptor->first[d];
+		out->last[d] = descriptor->last[d];
+		out->count[d] = port->count[d];
+	}
+}
+
+/* With what the client needs of its port, in front of what may follow. */
+static int answer_port(struct session *session, const struct wire_header *request,
+		       const struct wire_part *more)
+{
+	struct wire_port port;
+	struct wire_part parts[2] = { { &port, sizeof(port) } };
+	int fds[WIRE_PORT_FDS] = {
+		[WIRE_FD_REGION] = memory_region_share(session->descriptor.port->region->id),
+		[WIRE_FD_KICK] = session->kick,
+	};
+	int rc = fds[WIRE_FD_REGION];
+
+	if (rc < 0)
+		return rc;
+	describe_port(session, &port);
+	if (more)
+		parts[1] = *more;
+	rc = answer_with(session, request, 0, parts, more ? 2 : 1, fds, WIRE_PORT_FDS);
+	close(fds[WIRE_FD_REGION]);
+	return rc;
+}
+
+/* ---- binding ---- */
+
+static int enter_rings(struct session *session)
+{
+	const struct descriptor *descriptor = &session->descriptor;
+
+	for (int d = RX; d <= TX; d++) {
+		uint32_t count = descriptor->last[d] - descriptor->first[d];
+
+		session->waiter[d].event_fd = -1;
+		session->links[d] = calloc(count + 1, sizeof(struct waiter_link));
+		if (!session->links[d])
+			return -ENOMEM;
+		for (uint32_t i = 0; i < count; i++)
+			waiter_enter(&session->links[d][i],
+				     &descriptor->port->rings[d][descriptor->first[d] + i],
+				     &session->waiter[d]);
+	}
+	return 0;
+}
+
+static struct forwarder *least_busy(struct server *server)
+{
+	struct forwarder *least = &server->forwarders[0];
+
+	for (uint32_t i = 1; i < server->forwarder_count; i++)
+		if (server->forwarders[i].sessions < least->sessions)
+			least = &server->forwarders[i];
+	return least;
+}
+
+static int bind_port(struct session *session)
+{
+	int rc;
+
+	session->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	rc = session->kick < 0 ? -errno : enter_rings(session);
+	if (rc == 0)
+		rc = forwarder_adopt(least_busy(session->server), session);
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&session->server->lock);
+	session->server->ports++;
+	pthread_mutex_unlock(&session->server->lock);
+	return 0;
+}
+
+/* Made when somebody first wants to sleep. */
+static int answer_events(struct session *session, const struct wire_header *request)
+{
+	int fds[WIRE_EVENT_FDS];
+
+	for (int d = RX; d <= TX; d++) {
+		int fd = session->waiter[d].event_fd;
+
+		if (fd < 0) {
+			fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+			if (fd < 0)
+				return -errno;
+			/* Pairs with wake_waiter(): the client sleeps after this answer only. */
+			store_release(&session->waiter[d].event_fd, fd);
+		}
+		fds[d == TX ? WIRE_FD_EVENT_TX : WIRE_FD_EVENT_RX] = fd;
+	}
+	return answer_with(session, request, 0, NULL, 0, fds, WIRE_EVENT_FDS);
+}
+
+/* ---- requests ---- */
+
+static int hello(struct session *session, const struct wire_header *request, void *payload,
+		 uint32_t bytes)
+{
+	struct wire_hello *hello = payload;
+	struct wire_part part = { hello, sizeof(*hello) };
+	int rc;
+
+	if (bytes != sizeof(*hello) || session->opened)
+		return -EPROTO;
+	hello->instance[sizeof(hello->instance) - 1] = '\0';
+	rc = engines_open(&session->server->engines, hello->instance, &session->descriptor);
+	session->opened = rc == 0;
+	hello->pid = (uint32_t)getpid();
+	return answer_with(session, request, rc, &part, 1, NULL, 0);
+}
+
+/* Addresses in another process mean nothing here. */
+static int is_allowed(const struct nmreq_header *header)
+{
+	const struct valet_req_lookup *lookup = (const void *)(uintptr_t)header->nr_body;
+
+	return header->nr_reqtype != VALET_REQ_LOOKUP_SET || !lookup || !lookup->kind;
+}
+
+static int control(struct session *session, const struct wire_header *request, void *message,
+		   uint32_t bytes)
+{
+	struct nmreq_header *header = message;
+	struct wire_port none = { 0 };
+	struct wire_part parts[2] = { { &none, sizeof(none) }, { message, bytes } };
+	int was_bound = session->forwarder != NULL;
+	int rc;
+
+	if (!session->opened)
+		return -EPROTO;
+	rc = message_to_pointers(message, bytes);
+	if (rc == 0) {
+		server_settle(session->server);
+		rc = is_allowed(header) ? descriptor_control(&session->descriptor, header)
+					: -EOPNOTSUPP;
+		message_to_offsets(message);
+	}
+	if (rc == 0 && !was_bound && session->descriptor.port) {
+		rc = bind_port(session);
+		/* There is no way back to an unregistered descriptor: it ends. */
+		return rc < 0 ? rc : answer_port(session, request, &parts[1]);
+	}
+	return answer_with(session, request, rc, parts, 2, NULL, 0);
+}
+
+/* That one connection has at the same time. */
+enum { LOOKUPS_MAX = 256 };
+
+static int set_lookup(struct session *session, const struct wire_header *request, void *payload,
+		      uint32_t bytes)
+{
+	struct wire_lookup *body = payload;
+	struct wire_part part = { body, sizeof(*body) };
+	struct remote_lookup *remote;
+	struct lookup lookup;
+	int rc;
+
+	if (bytes != sizeof(*body) || !session->opened)
+		return -EPROTO;
+	body->bridge[sizeof(body->bridge) - 1] = '\0';
+	rc = remote_lookups_prune(&session->lookups) < LOOKUPS_MAX ? remote_lookup_make(&remote)
+								   : -EMFILE;
+	if (rc < 0)
+		return answer_with(session, request, rc, &part, 1, NULL, 0);
+	server_settle(session->server);
+	lookup = remote_lookup_as_lookup(remote);
+	rc = descriptor_set_lookup(&session->descriptor, body->bridge, &lookup);
+	/* Refused or not, it goes the same way from here. */
+	remote_lookup_enter(&session->lookups, remote);
+	if (rc < 0)
+		return answer_with(session, request, rc, &part, 1, NULL, 0);
+	body->busy = (uint32_t)rc;
+	return answer_with(session, request, 0, &part, 1, remote_lookup_fds(remote),
+			   WIRE_LOOKUP_FDS);
+}
+
+static int close_session(struct session *session, const struct wire_header *request)
+{
+	if (!session->forwarder) {
+		if (session->opened)
+			session_unbind(session);
+		return answer(session, request, 0);
+	}
+	session->close_wanted = 1;
+	session->close_id = request->id;
+	return -ESHUTDOWN;
+}
+
+int session_serve(struct session *session)
+{
+	struct server *server = session->server;
+	struct wire_header request;
+	int bytes = wire_receive(session->socket, &request, server->payload,
+				 WIRE_BYTES_MAX - sizeof(request), NULL, NULL);
+
+	if (bytes == -EAGAIN)
+		return 0;
+	if (bytes < 0)
+		return bytes;
+	if (request.version != WIRE_VERSION) {
+		answer(session, &request, -EPROTO);
+		return -EPROTO;
+	}
+	switch (request.type) {
+	case WIRE_HELLO:
+		return hello(session, &request, server->payload, (uint32_t)bytes);
+	case WIRE_CONTROL:
+		return control(session, &request, server->payload, (uint32_t)bytes);
+	case WIRE_ADOPT:
+		if (!session->forwarder)
+			return answer(session, &request, -ENXIO);
+		return answer_port(session, &request, NULL);
+	case WIRE_EVENTS:
+		if (!session->forwarder)
+			return answer(session, &request, -ENXIO);
+		return answer_events(session, &request);
+	case WIRE_LOOKUP:
+		return set_lookup(session, &request, server->payload, (uint32_t)bytes);
+	case WIRE_CLOSE:
+		return close_session(session, &request);
+	case WIRE_ASK:
+		return question_ask(session, request.id, server->payload, (uint32_t)bytes);
+	default:
+		return -EPROTO;
+	}
+}
