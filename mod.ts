@@ -24,11 +24,26 @@ export type { BatchesOptions } from "./ffi/batches.ts";
 export {
   BROADCAST,
   DROP,
+  LEARN,
   MAX_FRAGMENTS,
   RegisterMode,
   RingFlag,
   SlotFlag,
 } from "./ffi/constants.ts";
+export {
+  askDaemon,
+  type AskOptions,
+  type DaemonAnswer,
+  type DaemonFailure,
+  daemonPath,
+  type DaemonQuestion,
+  DaemonServer,
+  type DaemonServerOptions,
+  type DaemonStatus,
+  type DaemonSuccess,
+  type PendingQuestion,
+  type QuestionsOptions,
+} from "./ffi/daemon.ts";
 export type { BackendName } from "./ffi/descriptor.ts";
 export type { LibraryDownload } from "./ffi/download.ts";
 export { type ErrorContext, NetmapError } from "./ffi/errors.ts";
@@ -44,8 +59,11 @@ export {
   type PortInfo,
   type TableEntry,
 } from "./ffi/info.ts";
-export type { BatchLookup, Lookup } from "./ffi/lookup.ts";
+export { libraryPath } from "./ffi/library_path.ts";
+export type { BatchLookup, Lookup, NativeFunction, NativeLookup } from "./ffi/lookup.ts";
 export { LookupBatch } from "./ffi/lookup_batch.ts";
+export { LookupTable, type LookupTableOptions, type TableKey } from "./ffi/lookup_table.ts";
+export type { KeyBits, TableHome, TableKind, TableLayout } from "./ffi/table_home.ts";
 export { type PortMemory, portMemory, type PortShape } from "./ffi/memory.ts";
 export {
   type InterfaceOptions,
@@ -55,7 +73,7 @@ export {
 } from "./ffi/netmap.ts";
 export type { PortOptions } from "./ffi/open_port.ts";
 export { LookupPacket, Packet } from "./ffi/packet.ts";
-export { Port, type ReceiveOptions } from "./ffi/port.ts";
+export { Port, type ReceiveOptions, type RingCounts } from "./ffi/port.ts";
 export {
   formatPortName,
   parsePortName,

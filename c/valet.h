@@ -180,7 +180,8 @@ VALET_API int32_t valet_bpf_load(const void *instructions, uint32_t count, const
  * Runs a program `repeat` times on the packet in `data` (BPF_PROG_TEST_RUN), which has it as the
  * program left it afterwards. The context has rx_queue_index of the interface of number
  * ingress_ifindex; 0: the first queue of the loopback. out[0]: the result, out[1]: nanoseconds a
- * run. -EINVAL: `size` is below 14 or above about 3,500, or there is no such queue; -ENODEV.
+ * run. -EINVAL: `size` is below 14 (kernels take no less), or there is no such queue; -ENODEV.
+ * Above about 3,500 bytes the program sees a first fragment only, or it is -EINVAL.
  */
 VALET_API int32_t valet_bpf_run(int32_t fd, void *data, uint32_t size, uint32_t repeat,
 				uint32_t ingress_ifindex, uint32_t rx_queue_index, uint32_t *out);
@@ -221,6 +222,38 @@ enum {
 
 /* 0 if maps can be made, else why not (-EPERM, -ENOSYS, ...); *why: the reasons above. */
 VALET_API int32_t valet_bpf_probe(uint32_t *why);
+
+/*
+ * ---- tables that scripts share with native lookups: valet_table.h ----
+ *
+ * A table is an address; its kind is enum valet_table_kind. Keys are `key_words` 32-bit words. Any
+ * thread may call any of these, but valet_table_free().
+ */
+
+/*
+ * capacity: entries, to 2^20. Buckets: rate_per_s tokens a second (to 2^25) up to `burst` (1 to
+ * 2^24 - 1). Writes the address to *out. -EINVAL, -ENOMEM.
+ */
+VALET_API int32_t valet_table_make(uint32_t kind, uint32_t key_words, uint32_t capacity,
+				   double rate_per_s, uint32_t burst, uint64_t *out);
+/* Nobody may use it any more. */
+VALET_API void valet_table_free(void *table);
+/* The value or counter (to 2^53 - 1), -1: there is none. */
+VALET_API double valet_table_get_entry(void *table, const uint32_t *key);
+/* 1; 0: there is no room for another entry. */
+VALET_API int32_t valet_table_set_entry(void *table, const uint32_t *key, uint32_t value);
+VALET_API int32_t valet_table_count_entry(void *table, const uint32_t *key, uint32_t amount);
+/* 1; 0: too few tokens, and none is taken, or no room for another bucket. */
+VALET_API int32_t valet_table_take_entry(void *table, const uint32_t *key, uint32_t amount);
+/* 1; 0: there was none. */
+VALET_API int32_t valet_table_delete_entry(void *table, const uint32_t *key);
+VALET_API void valet_table_clear(void *table);
+VALET_API uint32_t valet_table_used(const void *table);
+/*
+ * The entries one after the other, in no order: cursor 0 at first, then what it returned; 0 = that
+ * was all. Writes the key's words and the value, counter, or tokens.
+ */
+VALET_API int32_t valet_table_next(void *table, uint32_t cursor, uint32_t *key, double *value);
 
 #ifdef __cplusplus
 }

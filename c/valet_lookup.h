@@ -12,6 +12,7 @@
 
 #define VALET_BROADCAST 254u /* to every other port; netmap's NM_BDG_BROADCAST */
 #define VALET_DROP 255u /* to nobody; netmap's NM_BDG_NOPORT */
+#define VALET_LEARN 0xfffffffdu /* as the learning bridge decides, which hears of it */
 #define VALET_GARBAGE \
 	0xffffffffu /* the lookup's answer was no port number: dropped, and counted apart */
 #define VALET_TOO_SHORT \
@@ -29,8 +30,8 @@ struct valet_packet {
 	uint32_t length; /* of the whole frame, in bytes */
 	uint16_t first_length; /* of the first fragment: the bytes readable at `data` */
 	uint16_t fragments; /* slots that the frame takes, 1 to NETMAP_MAX_FRAGS */
-	uint32_t destination; /* out: port index, VALET_BROADCAST or VALET_DROP (which it is at
-				 first) */
+	uint32_t destination; /* out: port index, VALET_BROADCAST, VALET_LEARN or VALET_DROP (as it
+				 is at first) */
 	uint32_t ring; /* in: the source's ring; out: the destination's, taken modulo its rings */
 	uint32_t more; /* index of the second fragment among the batch's further fragments */
 	uint32_t reserved;

@@ -48,6 +48,8 @@ enum wire_type {
 	 * connection is there. Another WIRE_LOOKUP or LOOKUP_SET for the bridge replaces it.
 	 */
 	WIRE_LOOKUP = 7,
+	/* in and out: nothing. Windows that the client has closed: their bridges learn from now on. */
+	WIRE_LOOKUP_END = 8,
 	/* in and out: text for the program that hosts the daemon, JSON in valet's. */
 	WIRE_ASK = 5,
 };

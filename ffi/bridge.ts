@@ -4,9 +4,9 @@
  * @module
  */
 
-import { RegisterMode, RequestType } from "./constants.ts";
+import { PollingMode, RegisterMode, RequestType } from "./constants.ts";
 import type { Descriptor } from "./descriptor.ts";
-import { checkInteger, closedError, show } from "./errors.ts";
+import { checkInteger, closedError, NetmapError, show } from "./errors.ts";
 import {
   type BridgeInfo,
   type PortCounters,
@@ -23,13 +23,24 @@ import {
   removeLookup,
   takeBackLookups,
 } from "./installed_lookups.ts";
-import { REGISTER, VALE_ATTACH, VALE_DETACH } from "./layout.ts";
-import { type BatchLookup, checkLookup, type Lookup, ScriptLookup } from "./lookup.ts";
+import { REGISTER, VALE_ATTACH, VALE_DETACH, VALE_POLLING } from "./layout.ts";
+import {
+  type BatchLookup,
+  checkLookup,
+  engineLookup,
+  isNativeLookup,
+  type Lookup,
+  type NativeLookup,
+  ScriptLookup,
+} from "./lookup.ts";
 import { BRIDGE, PORT, TABLE, ValetRequest } from "./message.ts";
-import { listPorts } from "./requests.ts";
+import { type InterfaceOptions, listPorts, ringsAndSlots } from "./requests.ts";
 
-/** Options of `bridge.attach()`. */
-export interface AttachOptions {
+/**
+ * Options of `bridge.attach()`. Sizes and the memory region are for NICs that are not in use yet; an
+ * interface that exists already keeps its own.
+ */
+export interface AttachOptions extends InterfaceOptions {
   /** Attach the host's side of a NIC as well, as a second port. Default: false. */
   hostRings?: boolean | undefined;
 }
@@ -78,13 +89,17 @@ export class Bridge implements Disposable {
    * @returns its port index on the bridge
    * @throws {NetmapError} ENXIO if there is no such interface, EBUSY if it is attached or open
    */
-  attach(name: string, { hostRings = false }: AttachOptions = {}): number {
+  attach(name: string, options: AttachOptions = {}): number {
     const port = this.#portName(name);
+    const mode = options.hostRings ? RegisterMode.NIC_SW : RegisterMode.ALL_NIC;
+    const { txSlots, rxSlots, txRings, rxRings, memoryId } = ringsAndSlots(options);
     this.#descriptor.request(RequestType.VALE_ATTACH, port, VALE_ATTACH.size)
-      .setU32(
-        VALE_ATTACH.register + REGISTER.mode,
-        hostRings ? RegisterMode.NIC_SW : RegisterMode.ALL_NIC,
-      );
+      .setU32(VALE_ATTACH.register + REGISTER.mode, mode)
+      .setU32(VALE_ATTACH.register + REGISTER.txSlots, txSlots)
+      .setU32(VALE_ATTACH.register + REGISTER.rxSlots, rxSlots)
+      .setU16(VALE_ATTACH.register + REGISTER.txRings, txRings)
+      .setU16(VALE_ATTACH.register + REGISTER.rxRings, rxRings)
+      .setU16(VALE_ATTACH.register + REGISTER.memId, memoryId);
     return this.#descriptor.control("attach", port).u32(VALE_ATTACH.portIndex);
   }
 
@@ -97,8 +112,51 @@ export class Bridge implements Disposable {
    */
   detach(name: string): number {
     const port = this.#portName(name);
+    const { backend } = this.#descriptor;
+    if (backend === "kernel" && port.endsWith("^")) {
+      // netmap's module takes the whole kernel down
+      throw new NetmapError("detach", "EINVAL", {
+        port,
+        backend,
+        hint: `The host's side leaves with its NIC: detach ${show(port.slice(0, -1))}`,
+      });
+    }
     this.#descriptor.request(RequestType.VALE_DETACH, port, VALE_DETACH.size);
     return this.#descriptor.control("detach", port).u32(VALE_DETACH.portIndex);
+  }
+
+  /**
+   * Has the kernel poll an attached NIC instead of waiting for its interrupts (VALE_POLLING_ENABLE).
+   *
+   * @param name of the interface: "eth0"
+   * @param options `firstCpu`: number of the first CPU, and with `cpus` of the first ring too; default 0.
+   * `cpus`: so many CPUs poll one ring each; at least 1, fewer than the machine has; by default
+   * one CPU polls all rings
+   * @throws {NetmapError} ENXIO if it is not attached, EINVAL if there are no such CPUs or rings
+   */
+  startPolling(name: string, options: { firstCpu?: number; cpus?: number } = {}): void {
+    const { firstCpu = 0, cpus } = options;
+    const port = this.#portName(name);
+    // netmap wants one CPU to be counted in single mode too
+    this.#descriptor.request(RequestType.VALE_POLLING_ENABLE, port, VALE_POLLING.size)
+      .setU32(
+        VALE_POLLING.mode,
+        cpus === undefined ? PollingMode.SINGLE_CPU : PollingMode.MULTI_CPU,
+      )
+      .setU32(VALE_POLLING.firstCpu, checkInteger("firstCpu", firstCpu, 0, 0xffffffff))
+      .setU32(VALE_POLLING.cpuCount, checkInteger("cpus", cpus ?? 1, 1, 0xffffffff));
+    this.#descriptor.control("start polling on", port);
+  }
+
+  /**
+   * Ends that (VALE_POLLING_DISABLE).
+   *
+   * @throws {NetmapError} ENXIO if it is not attached, EFAULT if it is not being polled
+   */
+  stopPolling(name: string): void {
+    const port = this.#portName(name);
+    this.#descriptor.request(RequestType.VALE_POLLING_DISABLE, port, VALE_POLLING.size);
+    this.#descriptor.control("stop polling on", port);
   }
 
   /** The ports, by index; none if the bridge does not exist. */
@@ -176,20 +234,21 @@ export class Bridge implements Disposable {
   }
 
   /**
-   * What decides where packets go: the function that this thread has set, "learning", or "native" and
-   * "script" for what others have set.
+   * What decides where packets go: the function or compiled hook that this thread has set, "learning", or
+   * "native" and "script" for what others have set.
    */
-  get lookup(): Lookup | BatchLookup | "learning" | "native" | "script" {
+  get lookup(): Lookup | BatchLookup | NativeLookup | "learning" | "native" | "script" {
     const { backend } = this.#descriptor;
     if (this.#descriptor.closed) throw closedError("read", this.name, "netmap");
     if (backend === "kernel") return "learning";
     const kind = this.info().lookup;
-    const entry = kind === "script" ? installedLookup(this.#descriptor, this.name) : undefined;
-    return entry?.script.lookup ?? kind;
+    const lookup = installedLookup(this.#descriptor, this.name)?.lookup;
+    const isOurs = lookup !== undefined && kind === (lookup.isNative ? "native" : "script");
+    return isOurs ? lookup.lookup : kind;
   }
 
   /** Sets the function that is asked about each packet; null or "learning": the learning table. */
-  set lookup(lookup: Lookup | "learning" | null) {
+  set lookup(lookup: Lookup | NativeLookup | "learning" | null) {
     this.setLookup(lookup);
   }
 
@@ -199,27 +258,37 @@ export class Bridge implements Disposable {
    *
    * The function runs on this thread. If a Worker sends, its thread waits until this one's event loop
    * comes around. The lookup of a Worker that is terminated goes with it: the bridge learns again.
+   * A compiled hook runs on the thread that sends, and outlives the Worker that has set it.
    *
    * @param lookup called with each packet, or with `{ batch: true }` with each batch
-   * @throws {TypeError} if it is no function, or an async one
+   * @throws {TypeError} if it is neither a function nor a compiled hook, or an async function
    * @throws {NetmapError} ENXIO if the bridge has no ports yet, EOPNOTSUPP on the kernel
    */
   setLookup(lookup: BatchLookup, options: { batch: true }): void;
   /** Sets a function that is asked about each packet; null or "learning": the learning table. */
-  setLookup(lookup: Lookup | "learning" | null, options?: LookupOptions): void;
   setLookup(
-    lookup: Lookup | BatchLookup | "learning" | null,
+    lookup: Lookup | NativeLookup | "learning" | null,
+    options?: LookupOptions,
+  ): void;
+  setLookup(
+    lookup: Lookup | BatchLookup | NativeLookup | "learning" | null,
     { batch = false }: LookupOptions = {},
   ): void {
     if (lookup === null || lookup === "learning") {
       if (this.#descriptor.backend !== "kernel") removeLookup(this.#descriptor, this.name);
       return;
     }
-    checkLookup(lookup);
-    if (this.#descriptor.closed) throw closedError("lookup", this.name, "netmap");
-    const { functions } = this.#descriptor.library;
-    const script = new ScriptLookup(functions, this.name, lookup, batch);
-    installLookup(this.#descriptor, this.name, script, this);
+    const { backend, closed, library } = this.#descriptor;
+    if (!isNativeLookup(lookup)) checkLookup(lookup);
+    if (closed) throw closedError("lookup", this.name, "netmap");
+    // Machine code of this process is of no use in another one, or in the kernel
+    if (isNativeLookup(lookup) && backend !== "embedded") {
+      throw new NetmapError("lookup", "EOPNOTSUPP", { port: this.name, backend });
+    }
+    const set = isNativeLookup(lookup)
+      ? engineLookup(lookup)
+      : new ScriptLookup(library.functions, this.name, lookup, batch);
+    installLookup(this.#descriptor, this.name, set, this);
   }
 
   /** Takes the lookup that was set through this object back: the bridge learns again. */

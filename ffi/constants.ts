@@ -26,6 +26,12 @@ export const BROADCAST = 254;
 /** What a lookup function returns to drop a packet. */
 export const DROP = 255;
 
+/**
+ * What a lookup returns to let the learning bridge decide, and learn: `VALET_LEARN` of
+ * `c/valet_lookup.h`. Valet's own; netmap's lookups have no such answer.
+ */
+export const LEARN = 0xffff_fffd;
+
 /** `nr_reqtype` of a request header. */
 export const RequestType = {
   /** Bind a file descriptor to a port. */

@@ -1,6 +1,6 @@
 /**
- * Descriptors: what stands behind a `Netmap` and behind each port. All calls into the C library but
- * loading and mapping are here.
+ * Descriptors: what stands behind a `Netmap` and behind each port. Calls into the C library are here,
+ * but for loading and mapping, tables and the daemon.
  *
  * @module
  */

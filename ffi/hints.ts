@@ -16,6 +16,10 @@ const ENGINE_ONLY: Hint = ({ backend }) =>
 const NO_BRIDGE = "A bridge exists while it has ports: open or attach one first; " +
   "netmap.ports() lists what is there";
 
+const NO_DAEMON = 'No daemon runs: "valet daemon start" starts one, and so does any command of ' +
+  'valet; { backend: "embedded" } needs none';
+const OTHER_DAEMON = 'The daemon is of another version of valet: "valet daemon stop" it';
+
 /** "operation code", or "* code" for all operations that have no line of their own. */
 const HINTS: Readonly<Record<string, Hint>> = {
   "open netmap ENOENT":
@@ -28,7 +32,14 @@ const HINTS: Readonly<Record<string, Hint>> = {
     'The netmap module is not loaded ("modprobe netmap"); { backend: "embedded" } needs no module',
   "open netmap EOPNOTSUPP":
     "This build of the library does not have that backend; see netmap.reason",
-  "open netmap EINVAL": 'The backend, here or in VALET_BACKEND, is "auto", "kernel" or "embedded"',
+  "open netmap EINVAL":
+    'The backend, here or in VALET_BACKEND, is "auto", "kernel", "daemon" or "embedded"',
+  "open netmap EPROTO": OTHER_DAEMON,
+  "open daemon ENOENT": NO_DAEMON,
+  "open daemon ECONNREFUSED": NO_DAEMON,
+  "open daemon EACCES":
+    "The daemon that listens there is another user's: see VALET_SOCKET and XDG_RUNTIME_DIR",
+  "open daemon EPROTO": OTHER_DAEMON,
 
   "open EBUSY":
     "Somebody has one of its rings open exclusively, or it is open and exclusive use was asked for",
@@ -78,6 +89,24 @@ const HINTS: Readonly<Record<string, Hint>> = {
     "It is in use: close its ports first. A port that open() made leaves when it is closed",
   "detach EINVAL": "A port that open() made leaves when it is closed",
 
+  "find ENXIO": "There is no such port on the bridge; netmap.ports() lists what is there",
+  "find ENOENT": NO_BRIDGE,
+  "find EINVAL": 'The name of a port of a bridge is like "vale0:vi0"',
+
+  "start polling on ENXIO":
+    "There is no such port on the bridge; netmap.ports() lists what is there",
+  "start polling on EINVAL":
+    "The CPUs are numbered from 0, and all of them cannot poll: one has to " +
+    "be left; one CPU a ring needs as many rings",
+  "start polling on EOPNOTSUPP":
+    "Only NICs can be polled, which only netmap in the kernel attaches to bridges",
+  "start polling on EFAULT": "It is being polled already",
+  "stop polling on ENXIO":
+    "There is no such port on the bridge; netmap.ports() lists what is there",
+  "stop polling on EFAULT": "It is not being polled",
+  "stop polling on EOPNOTSUPP":
+    "Only NICs can be polled, which only netmap in the kernel attaches to bridges",
+
   "read ENOENT": NO_BRIDGE,
   "read ENXIO": NO_BRIDGE,
   "read EOPNOTSUPP": ENGINE_ONLY,
@@ -88,7 +117,8 @@ const HINTS: Readonly<Record<string, Hint>> = {
   "lookup EOPNOTSUPP": ({ backend }) =>
     backend === "kernel"
       ? 'A lookup in TypeScript needs valet\'s own engine: Netmap.open({ backend: "embedded" })'
-      : undefined,
+      : "A compiled hook runs in the process that has the engine: set the function itself, or use " +
+        'Netmap.open({ backend: "embedded" })',
   "change EOPNOTSUPP": ENGINE_ONLY,
   "change ENXIO": NO_BRIDGE,
   "change ENOENT": NO_BRIDGE,
@@ -106,6 +136,7 @@ const HINTS: Readonly<Record<string, Hint>> = {
     "another Worker, that Worker has the error",
   "* EDEADLK":
     "A lookup only reads its packets: send, sync and change things after it has returned",
+  "* ECONNRESET": "The daemon has ended, and all ports of this process with it: open them again",
   "* EPERM": "Run as root",
   "* EACCES": "Run as root",
 };
@@ -123,7 +154,14 @@ export function hintFor(
   context: ErrorContext,
 ): string | undefined {
   const isNetmap = context.port === "netmap" || context.port === "/dev/netmap";
-  const what = operation === "open" && isNetmap ? "open netmap" : operation;
+  const isDaemon = context.port === "the daemon";
+  const what = operation !== "open"
+    ? operation
+    : isNetmap
+    ? "open netmap"
+    : isDaemon
+    ? "open daemon"
+    : operation;
   const hint = HINTS[`${what} ${code}`] ?? HINTS[`* ${code}`];
   return typeof hint === "function" ? hint(context) : hint;
 }

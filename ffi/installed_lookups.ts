@@ -6,17 +6,19 @@
 
 import { Descriptor } from "./descriptor.ts";
 import { codeOf, NetmapError } from "./errors.ts";
-import type { ScriptLookup } from "./lookup.ts";
+import type { EngineLookup } from "./lookup.ts";
 import { lookupState } from "./lookup_state.ts";
 import { BRIDGE, LOOKUP, ValetRequest } from "./message.ts";
 
+// enum valet_lookup_kind of c/uapi/valet_requests.h
 const LEARNING = 0;
+const NATIVE = 1;
 const SCRIPT = 2;
 
 /** A lookup that is set. */
 export interface InstalledLookup {
-  /** The function. */
-  script: ScriptLookup;
+  /** The lookup. */
+  lookup: EngineLookup;
   /** Who takes it back. */
   owner: object;
   /** A descriptor of the engine. */
@@ -28,7 +30,7 @@ export interface InstalledLookup {
 const installed = new Map<string, InstalledLookup>();
 
 /** Lookups that were replaced while another call was inside them, by the key of their bridge. */
-const retired = new Map<ScriptLookup, Place>();
+const retired = new Map<EngineLookup, Place>();
 
 /** Which bridge of which engine. */
 interface Place {
@@ -54,22 +56,22 @@ export function installedLookup(
 export function installLookup(
   descriptor: Descriptor,
   bridge: string,
-  script: ScriptLookup,
+  lookup: EngineLookup,
   owner: object,
 ): void {
   let busy: boolean;
   try {
-    busy = setLookup(descriptor, bridge, SCRIPT, script.address);
+    busy = setLookup(descriptor, bridge, lookup);
   } catch (error) {
-    script.close();
+    lookup.close();
     throw error;
   }
-  replace(keyOf(descriptor, bridge), { script, owner, descriptor, bridge }, busy);
+  replace(keyOf(descriptor, bridge), { lookup, owner, descriptor, bridge }, busy);
 }
 
 /** Goes back to the learning bridge, whoever has set what is there now. */
 export function removeLookup(descriptor: Descriptor, bridge: string): void {
-  const busy = setLookup(descriptor, bridge, LEARNING, 0n);
+  const busy = setLookup(descriptor, bridge);
   replace(keyOf(descriptor, bridge), undefined, busy);
 }
 
@@ -77,9 +79,9 @@ export function removeLookup(descriptor: Descriptor, bridge: string): void {
 export function takeBackLookups(owner: object): void {
   for (const [key, entry] of installed) {
     if (entry.owner !== owner && entry.descriptor !== owner) continue;
-    const { bridge } = entry;
+    const { bridge, lookup } = entry;
     try {
-      removeLookup(entry.descriptor, bridge);
+      replace(key, undefined, takeBack(entry.descriptor, bridge, lookup));
     } catch (error) {
       replace(key, undefined, lookupState.depth > 0 || !isGone(error));
     }
@@ -88,22 +90,30 @@ export function takeBackLookups(owner: object): void {
   for (const place of new Set(retired.values())) sweep(place);
 }
 
+/** Goes back to the learning bridge, unless somebody else has set a lookup since. */
+function takeBack(descriptor: Descriptor, bridge: string, lookup: EngineLookup): boolean {
+  const message = descriptor.request(ValetRequest.LOOKUP_SET, `${bridge}:`, LOOKUP.size);
+  message.setU32(LOOKUP.kind, LEARNING).setU64(LOOKUP.function, lookup.address);
+  descriptor.control("lookup", bridge);
+  return message.u32(LOOKUP.busy) !== 0;
+}
+
 function replace(key: string, entry: InstalledLookup | undefined, busy: boolean): void {
   const old = installed.get(key);
   if (entry === undefined) installed.delete(key);
   else installed.set(key, entry);
   if (old !== undefined) {
-    retired.set(old.script, { key, bridge: old.bridge, descriptor: old.descriptor });
+    retired.set(old.lookup, { key, bridge: old.bridge, descriptor: old.descriptor });
   }
   if (!busy) free(key);
 }
 
 /** Frees what nobody can be inside of any more. */
 function free(key: string): void {
-  for (const [script, place] of retired) {
+  for (const [lookup, place] of retired) {
     if (place.key !== key) continue;
-    retired.delete(script);
-    script.close();
+    retired.delete(lookup);
+    lookup.close();
   }
 }
 
@@ -113,11 +123,10 @@ function sweep({ key, bridge, descriptor: known }: Place): void {
   let descriptor = known;
   try {
     if (known.closed) descriptor = Descriptor.open(library, backend, instance, "netmap");
-    const script = installed.get(key)?.script;
+    const lookup = installed.get(key)?.lookup;
     // What somebody else has set stays
-    const kind = script === undefined ? lookupKind(descriptor, bridge) : SCRIPT;
-    if (script === undefined && kind !== LEARNING) return;
-    if (!setLookup(descriptor, bridge, kind, script?.address ?? 0n)) free(key);
+    if (lookup === undefined && lookupKind(descriptor, bridge) !== LEARNING) return;
+    if (!setLookup(descriptor, bridge, lookup)) free(key);
   } catch (error) {
     if (isGone(error)) free(key);
   } finally {
@@ -130,15 +139,16 @@ function isGone(error: unknown): boolean {
   return error instanceof NetmapError && error.code === "ENXIO";
 }
 
-/** Returns true if another thread may still be inside the lookup that was there before. */
-function setLookup(
-  descriptor: Descriptor,
-  bridge: string,
-  kind: number,
-  address: bigint,
-): boolean {
+/**
+ * Without a lookup the bridge learns. Returns true if another thread may still be inside the one that was
+ * there before.
+ */
+function setLookup(descriptor: Descriptor, bridge: string, lookup?: EngineLookup): boolean {
   const message = descriptor.request(ValetRequest.LOOKUP_SET, `${bridge}:`, LOOKUP.size);
-  message.setU32(LOOKUP.kind, kind).setU64(LOOKUP.function, address);
+  const kind = lookup === undefined ? LEARNING : lookup.isNative ? NATIVE : SCRIPT;
+  message.setU32(LOOKUP.kind, kind)
+    .setU64(LOOKUP.function, lookup?.address ?? 0n)
+    .setU64(LOOKUP.context, lookup?.context ?? 0n);
   const result = descriptor.tryControl("lookup", bridge);
   if (result < 0) {
     const code = codeOf(result);

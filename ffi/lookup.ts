@@ -27,6 +27,33 @@ export type Lookup = (packet: LookupPacket) => number;
 /** Decides about all packets of a batch; those that it says nothing about are dropped. */
 export type BatchLookup = (batch: LookupBatch) => void;
 
+/** A lookup in machine code, where it is in this process. */
+export interface NativeFunction {
+  /** Of a `valet_lookup_function` of `c/valet_lookup.h`, which stays there until the process ends. */
+  readonly address: bigint;
+  /** What it is called with as its `context`. */
+  readonly context: bigint;
+}
+
+/**
+ * A lookup that can run as machine code, in the thread that sends: what `compile()` and `hookFromC()` of
+ * `@valet/valet/hook` make.
+ */
+export interface NativeLookup {
+  /** Makes it ready to run, if it is not yet, and says where it is. */
+  native(): NativeFunction;
+}
+
+/** A lookup as the engine is told of it. */
+export interface EngineLookup extends NativeFunction {
+  /** False for scripts. */
+  readonly isNative: boolean;
+  /** What it was made of. */
+  readonly lookup: Lookup | BatchLookup | NativeLookup;
+  /** Frees it. Nobody may be inside it, or call it again. */
+  close(): void;
+}
+
 /** Regions and tables that are mapped before they are all forgotten. */
 const CACHE_LIMIT = 512;
 
@@ -41,12 +68,16 @@ export function forgetLookupRegions(): void {
 }
 
 /** A lookup function as the engine calls it. */
-export class ScriptLookup {
+export class ScriptLookup implements EngineLookup {
   readonly #functions: NativeFunctions;
   readonly #bridge: string;
   readonly #batch = new LookupBatch();
   readonly #decide: (batch: LookupBatch) => void;
   #callback: Deno.UnsafeCallback<typeof LOOKUP_CALLBACK> | undefined;
+  /** A script. */
+  readonly isNative = false;
+  /** It has none. */
+  readonly context = 0n;
   /** The function that it was made of. */
   readonly lookup: Lookup | BatchLookup;
 
@@ -127,15 +158,32 @@ export class ScriptLookup {
   }
 }
 
+/** True for lookups that can run as machine code. */
+export function isNativeLookup(lookup: unknown): lookup is NativeLookup {
+  return typeof lookup === "object" && lookup !== null &&
+    typeof (lookup as Partial<NativeLookup>).native === "function";
+}
+
+/** A lookup in machine code as the engine calls it. Its code stays, so there is nothing to free. */
+export function engineLookup(lookup: NativeLookup): EngineLookup {
+  const { address, context } = lookup.native();
+  if (typeof address !== "bigint" || address === 0n || typeof context !== "bigint") {
+    throw new TypeError("Cannot use an object as a lookup: its native() gives no address");
+  }
+  return { isNative: true, lookup, address, context, close(): void {} };
+}
+
 /**
- * Checks that a value can be a lookup.
+ * Checks that a value can be a lookup in a script.
  *
  * @throws {TypeError} if it is no function, or one that returns before it has decided
  */
 export function checkLookup(lookup: unknown): void {
   if (typeof lookup !== "function") {
     throw new TypeError(
-      `Cannot use ${show(lookup)} as a lookup: expected a function, null or "learning"`,
+      `Cannot use ${
+        show(lookup)
+      } as a lookup: expected a function, a compiled hook, null or "learning"`,
     );
   }
   const kind = Object.prototype.toString.call(lookup).slice(8, -1);

@@ -25,7 +25,16 @@ import { portMemory } from "./memory.ts";
 import { openPort, type PortOptions } from "./open_port.ts";
 import type { Port } from "./port.ts";
 import { bridgeName, requestName } from "./names.ts";
-import { findPools, listPorts, readPools } from "./requests.ts";
+import {
+  findPools,
+  findPort,
+  type InterfaceOptions,
+  listPorts,
+  readPools,
+  ringsAndSlots,
+} from "./requests.ts";
+
+export type { InterfaceOptions };
 
 /** Most bytes of the name of an engine: `ENGINE_NAME_BYTES` of the C library, less its NUL. */
 const INSTANCE_BYTES = 31;
@@ -33,12 +42,14 @@ const INSTANCE_BYTES = 31;
 /** Options of `Netmap.open()`. */
 export interface NetmapOptions {
   /**
-   * Where netmap lives: "kernel" is /dev/netmap, "embedded" valet's own engine in this process, "auto"
-   * what VALET_BACKEND says, or else the first that can be had. Default: "auto".
+   * Where netmap lives: "kernel" is /dev/netmap; "daemon" is valet's daemon, one engine for all
+   * processes of this user; "embedded" is valet's own engine in this process; "auto" is what
+   * VALET_BACKEND says, else the kernel if /dev/netmap opens, else the daemon if one runs, else
+   * embedded. Opening starts no daemon. Default: "auto".
    */
   backend?: "auto" | BackendName | undefined;
-  /** Which engine: those of one name in one process are one. Default: "". At most 31
-   * bytes. The kernel ignores it. */
+  /** Which engine: those of one name in one process, or in one daemon, are one. Default: "". At
+   * most 31 bytes. The kernel ignores it. */
   instance?: string | undefined;
   /** File of the C library, instead of looking for it. */
   library?: string | undefined;
@@ -48,24 +59,6 @@ export interface NetmapOptions {
 export interface PrepareOptions extends Pick<NetmapOptions, "library"> {
   /** Where to get the C library if this machine has none. */
   download?: LibraryDownload | undefined;
-}
-
-/** Options of `netmap.createInterface()`. netmap may cut sizes to its limits. */
-export interface InterfaceOptions {
-  /** Slots per ring, of all rings. Default: 1024. */
-  slots?: number | undefined;
-  /** Slots per transmit ring. */
-  txSlots?: number | undefined;
-  /** Slots per receive ring. */
-  rxSlots?: number | undefined;
-  /** Rings in each direction. Default: 1. */
-  rings?: number | undefined;
-  /** Transmit rings. */
-  txRings?: number | undefined;
-  /** Receive rings. */
-  rxRings?: number | undefined;
-  /** Number of the memory region to use. Default: one of its own. */
-  memoryId?: number | undefined;
 }
 
 /**
@@ -127,8 +120,13 @@ export class Netmap implements Disposable {
       );
     }
     const loaded = loadLibrary({ path: library });
-    const name = backend === "kernel" ? "/dev/netmap" : "netmap";
-    return new Netmap(Descriptor.open(loaded, backend, instance, name), backend);
+    const names = {
+      kernel: "/dev/netmap",
+      daemon: "the daemon",
+      embedded: "netmap",
+      auto: "netmap",
+    };
+    return new Netmap(Descriptor.open(loaded, backend, instance, names[backend]), backend);
   }
 
   /**
@@ -199,9 +197,7 @@ export class Netmap implements Disposable {
    */
   createInterface(name: string, options: InterfaceOptions = {}): InterfaceInfo {
     this.#checkOpen("create");
-    const { slots, rings, memoryId = 0 } = options;
-    const { txSlots = slots ?? 0, rxSlots = slots ?? 0 } = options;
-    const { txRings = rings ?? 0, rxRings = rings ?? 0 } = options;
+    const { txSlots, rxSlots, txRings, rxRings, memoryId } = ringsAndSlots(options);
     const { buffers } = portMemory({
       txSlots: txSlots || undefined,
       rxSlots: rxSlots || undefined,
@@ -209,11 +205,11 @@ export class Netmap implements Disposable {
       rxRings: rxRings || undefined,
     });
     this.#descriptor.request(RequestType.VALE_NEWIF, name, VALE_NEWIF.size)
-      .setU32(VALE_NEWIF.txSlots, checkInteger("txSlots", txSlots, 0, 0xffffffff))
-      .setU32(VALE_NEWIF.rxSlots, checkInteger("rxSlots", rxSlots, 0, 0xffffffff))
-      .setU16(VALE_NEWIF.txRings, checkInteger("txRings", txRings, 0, 0xffff))
-      .setU16(VALE_NEWIF.rxRings, checkInteger("rxRings", rxRings, 0, 0xffff))
-      .setU16(VALE_NEWIF.memId, checkInteger("memoryId", memoryId, 0, 0xffff));
+      .setU32(VALE_NEWIF.txSlots, txSlots)
+      .setU32(VALE_NEWIF.rxSlots, rxSlots)
+      .setU16(VALE_NEWIF.txRings, txRings)
+      .setU16(VALE_NEWIF.rxRings, rxRings)
+      .setU16(VALE_NEWIF.memId, memoryId);
     const need = `It needs ${buffers} buffers`;
     return readInterfaceInfo(this.#descriptor.control("create", name, { need }), name);
   }
@@ -231,6 +227,19 @@ export class Netmap implements Disposable {
   /** All ports on all bridges. */
   ports(): PortEntry[] {
     return listPorts(this.#descriptor);
+  }
+
+  /**
+   * A port on a bridge, by its name (VALE_LIST).
+   *
+   * @param name "vale0:vi0"
+   * @throws {NetmapError} ENXIO if the bridge does not have it, ENOENT if there is no such bridge,
+   * EINVAL if it is no name of a port of a bridge
+   */
+  findPort(name: string): PortEntry {
+    this.#checkOpen("find");
+    if (name === "") throw new SyntaxError('Cannot find port "": the name is empty');
+    return findPort(this.#descriptor, name);
   }
 
   /**

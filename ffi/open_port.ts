@@ -49,6 +49,8 @@ export interface PortOptions {
   rxOnly?: boolean | undefined;
   /** Waiting for packets does not send what is in the transmit rings. */
   noTxPoll?: boolean | undefined;
+  /** Open the port also if packets have virtio-net headers in front, see `port.headerLength`. */
+  acceptHeader?: boolean | undefined;
 }
 
 const MAX_U16 = 0xffff;
@@ -74,13 +76,20 @@ export function openPort(
   );
   let region: Region | undefined;
   try {
-    register(descriptor, portName, options.noTxPoll ?? false);
+    register(descriptor, portName, options);
     const message = descriptor.control("open", portName.name, { need: needOf(portName) });
     const memoryId = message.u16(REGISTER.memId);
     const interfaceOffset = message.u64(REGISTER.offset);
+    const ringCounts = {
+      tx: message.u16(REGISTER.txRings),
+      rx: message.u16(REGISTER.rxRings),
+      hostTx: message.u16(REGISTER.hostTxRings),
+      hostRx: message.u16(REGISTER.hostRxRings),
+    };
     region = Region.ofHandle(descriptor.library.functions, descriptor.handle, portName.name);
     const port = new Port(
       { descriptor, portName, region, memoryId, interfaceOffset },
+      ringCounts,
       onClose,
     );
     // Views keep the buffer alive, so the memory stays as long as somebody can look at it
@@ -144,7 +153,7 @@ function refuseUnsupported({ name, extmem, offset }: PortName, { backend }: Desc
   });
 }
 
-function register(descriptor: Descriptor, port: PortName, noTxPoll: boolean): void {
+function register(descriptor: Descriptor, port: PortName, options: PortOptions): void {
   const { config, flags } = port;
   descriptor.request(RequestType.REGISTER, port.name, REGISTER.size)
     .setU32(REGISTER.txSlots, config.txSlots)
@@ -156,17 +165,18 @@ function register(descriptor: Descriptor, port: PortName, noTxPoll: boolean): vo
     .setU16(REGISTER.memId, port.memoryId ?? 0)
     .setU16(REGISTER.ringId, port.ringIndex)
     .setU32(REGISTER.mode, port.mode)
-    .setU64(REGISTER.flags, BigInt(registerFlags(flags, noTxPoll)));
+    .setU64(REGISTER.flags, BigInt(registerFlags(flags, options)));
 }
 
-function registerFlags(flags: PortFlags, noTxPoll: boolean): number {
+function registerFlags(flags: PortFlags, { noTxPoll, acceptHeader }: PortOptions): number {
   return (flags.exclusive ? RegisterFlag.EXCLUSIVE : 0) |
     (flags.zeroCopyMonitor ? RegisterFlag.ZCOPY_MON : 0) |
     (flags.monitorTx ? RegisterFlag.MONITOR_TX : 0) |
     (flags.monitorRx ? RegisterFlag.MONITOR_RX : 0) |
     (flags.rxOnly ? RegisterFlag.RX_RINGS_ONLY : 0) |
     (flags.txOnly ? RegisterFlag.TX_RINGS_ONLY : 0) |
-    (noTxPoll ? RegisterFlag.NO_TX_POLL : 0);
+    (noTxPoll ? RegisterFlag.NO_TX_POLL : 0) |
+    (acceptHeader ? RegisterFlag.ACCEPT_VNET_HDR : 0);
 }
 
 function needOf({ bridge, config }: PortName): string | undefined {

@@ -5,9 +5,11 @@
  */
 
 import { type BatchesOptions, receiveBatches } from "./batches.ts";
+import { RequestType } from "./constants.ts";
 import { type BackendName, type Descriptor, POLLIN, POLLOUT } from "./descriptor.ts";
 import { checkInteger, closedError, show } from "./errors.ts";
 import { type PortCounters, readPortCounters } from "./info.ts";
+import { PORT_HEADER } from "./layout.ts";
 import { forgetLookupRegions } from "./lookup.ts";
 import { checkOutsideLookup } from "./lookup_state.ts";
 import { PORT, ValetRequest } from "./message.ts";
@@ -20,6 +22,18 @@ import { type Sendable, type SendAllOptions, Sender, type SendOptions } from "./
 import { readableFrames, writableFrames } from "./streams.ts";
 import { TxRing } from "./tx_ring.ts";
 import { waitFor, type WaitOptions } from "./wait.ts";
+
+/** How many rings a port has in all, those that are not bound included. */
+export interface RingCounts {
+  /** Transmit rings. */
+  readonly tx: number;
+  /** Receive rings. */
+  readonly rx: number;
+  /** Transmit rings of the host's network stack. */
+  readonly hostTx: number;
+  /** Receive rings of the host's network stack. */
+  readonly hostRx: number;
+}
 
 /** Options of `port.receive()`. */
 export interface ReceiveOptions {
@@ -67,9 +81,11 @@ export class Port implements Disposable {
   readonly txRings: readonly TxRing[];
   /** The receive rings that are bound, those of the host last. */
   readonly rxRings: readonly RxRing[];
+  /** How many rings the port has, bound or not: one thread can open "vale0:a-0", the next "vale0:a-1". */
+  readonly ringCounts: RingCounts;
 
   /** Made by `netmap.open()`. */
-  constructor(setup: PortSetup, onClose: (port: Port) => void) {
+  constructor(setup: PortSetup, ringCounts: RingCounts, onClose: (port: Port) => void) {
     const { descriptor, portName, region, memoryId } = setup;
     this.#descriptor = descriptor;
     this.#region = region;
@@ -77,6 +93,7 @@ export class Port implements Disposable {
     this.name = portName.name;
     this.portName = portName;
     this.memoryId = memoryId;
+    this.ringCounts = ringCounts;
     const isPipe = portName.pipe !== undefined;
     const places = ringPlaces(setup);
     this.txRings = places.tx.map((place) => new TxRing(place, isPipe));
@@ -274,6 +291,40 @@ export class Port implements Disposable {
     this.#checkOpen("counters");
     this.#descriptor.request(ValetRequest.PORT_GET, this.name, PORT.size);
     return readPortCounters(this.#descriptor.control("counters", this.name));
+  }
+
+  /**
+   * Bytes of the virtio-net header in front of each packet, sent and received: 0, 10 or 12
+   * (PORT_HDR_GET).
+   *
+   * @throws {NetmapError} EINVAL, ENXIO if it is no port of a VALE bridge
+   */
+  get headerLength(): number {
+    this.#checkOpen("describe");
+    this.#descriptor.request(RequestType.PORT_HDR_GET, this.name, PORT_HEADER.size);
+    return this.#descriptor.control("describe", this.name).u32(PORT_HEADER.length);
+  }
+
+  /**
+   * Says that a virtio-net header of 0, 10 or 12 bytes is in front of each packet (PORT_HDR_SET). It
+   * holds for the port, whoever has it open. The bridge adds or removes headers between ports whose
+   * lengths differ.
+   *
+   * @throws {RangeError} if it is no such length
+   * @throws {NetmapError} EOPNOTSUPP on valet's engine, which has no such headers yet
+   */
+  set headerLength(bytes: number) {
+    this.#checkOpen("change");
+    if (bytes !== 0 && bytes !== 10 && bytes !== 12) {
+      throw new RangeError(`Cannot use ${show(bytes)} as headerLength: expected 0, 10 or 12`);
+    }
+    this.#descriptor.request(RequestType.PORT_HDR_SET, this.name, PORT_HEADER.size)
+      .setU32(PORT_HEADER.length, bytes);
+    this.#descriptor.control("set the virtio-net header of", this.name, {
+      hint: this.backend === "kernel"
+        ? "Only ports of a VALE bridge can have virtio-net headers"
+        : "valet's engine has no virtio-net headers yet; the kernel's netmap has",
+    });
   }
 
   /**

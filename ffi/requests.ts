@@ -6,9 +6,77 @@
 
 import { RequestType } from "./constants.ts";
 import type { Descriptor } from "./descriptor.ts";
-import { check, codeOf, NetmapError } from "./errors.ts";
+import { check, checkInteger, codeOf, NetmapError } from "./errors.ts";
 import { type PoolsInfo, type PortEntry, readPoolsInfo } from "./info.ts";
 import { POOLS_INFO, VALE_LIST } from "./layout.ts";
+
+/** Options of `netmap.createInterface()`. netmap may cut sizes to its limits. */
+export interface InterfaceOptions {
+  /** Slots per ring, of all rings. Default: 1024. */
+  slots?: number | undefined;
+  /** Slots per transmit ring. */
+  txSlots?: number | undefined;
+  /** Slots per receive ring. */
+  rxSlots?: number | undefined;
+  /** Rings in each direction. Default: 1. */
+  rings?: number | undefined;
+  /** Transmit rings. */
+  txRings?: number | undefined;
+  /** Receive rings. */
+  rxRings?: number | undefined;
+  /** Number of the memory region to use. Default: one of its own. */
+  memoryId?: number | undefined;
+}
+
+/** What goes into requests: 0 where nothing was asked for. */
+export type RingsAndSlots = Record<
+  "txSlots" | "rxSlots" | "txRings" | "rxRings" | "memoryId",
+  number
+>;
+
+/**
+ * Checks what is asked for.
+ *
+ * @throws {TypeError} if something is no number
+ * @throws {RangeError} if it does not fit
+ */
+export function ringsAndSlots(shape: InterfaceOptions): RingsAndSlots {
+  const { slots = 0, rings = 0, memoryId = 0 } = shape;
+  const { txSlots = slots, rxSlots = slots, txRings = rings, rxRings = rings } = shape;
+  return {
+    txSlots: checkInteger("txSlots", txSlots, 0, 0xffffffff),
+    rxSlots: checkInteger("rxSlots", rxSlots, 0, 0xffffffff),
+    txRings: checkInteger("txRings", txRings, 0, 0xffff),
+    rxRings: checkInteger("rxRings", rxRings, 0, 0xffff),
+    memoryId: checkInteger("memoryId", memoryId, 0, 0xffff),
+  };
+}
+
+/** What netmap says as the index of a port that it did not find. */
+const NO_PORT = 255;
+
+/** A port on a bridge, by its name. */
+export function findPort(descriptor: Descriptor, name: string): PortEntry {
+  descriptor.request(RequestType.VALE_LIST, name, VALE_LIST.size);
+  const message = descriptor.control("find", name);
+  const portIndex = message.u32(VALE_LIST.portIndex);
+  if (portIndex === NO_PORT) {
+    throw new NetmapError("find", "ENXIO", { port: name, backend: descriptor.backend });
+  }
+  return portEntry(name, message.u16(VALE_LIST.bridgeIndex), portIndex);
+}
+
+function portEntry(name: string, bridgeIndex: number, portIndex: number): PortEntry {
+  const colon = name.indexOf(":");
+  return {
+    name,
+    // The kernel loses the bridge of a port that its defect D1 has hit
+    bridge: name.slice(0, Math.max(colon, 0)),
+    interface: name.slice(colon + 1),
+    bridgeIndex,
+    portIndex,
+  };
+}
 
 /** All ports on all bridges. */
 export function listPorts(descriptor: Descriptor): PortEntry[] {
@@ -22,16 +90,7 @@ export function listPorts(descriptor: Descriptor): PortEntry[] {
     check(result, "list", { port: "ports", backend: descriptor.backend });
     bridgeIndex = message.u16(VALE_LIST.bridgeIndex);
     portIndex = message.u32(VALE_LIST.portIndex);
-    const { name } = message;
-    const colon = name.indexOf(":");
-    entries.push({
-      name,
-      // The kernel loses the bridge of a port that its defect D1 has hit
-      bridge: name.slice(0, Math.max(colon, 0)),
-      interface: name.slice(colon + 1),
-      bridgeIndex,
-      portIndex,
-    });
+    entries.push(portEntry(message.name, bridgeIndex, portIndex));
     portIndex++;
   }
 }

@@ -25,6 +25,10 @@ export const SYMBOLS = {
     parameters: ["i32", /* handle */ "buffer", /* message */ "u32" /* size */],
     result: "i32",
   },
+  valet_config: {
+    parameters: ["i32", /* handle */ "buffer", /* request */ "u32" /* size */],
+    result: "i32",
+  },
   valet_map: { parameters: ["i32", /* handle */ "buffer" /* out */], result: "i32" },
   valet_txsync: { parameters: ["i32" /* handle */], result: "i32" },
   valet_rxsync: { parameters: ["i32" /* handle */], result: "i32" },
@@ -46,6 +50,135 @@ export const SYMBOLS = {
     parameters: ["u32", /* region_id */ "buffer" /* out */],
     result: "i32",
   },
+  valet_daemon_path: { parameters: ["buffer", /* path */ "u32" /* size */], result: "i32" },
+  valet_daemon_ask: {
+    parameters: [
+      "buffer", /* question */
+      "u32", /* bytes */
+      "buffer", /* answer */
+      "u32", /* size */
+      "i32", /* timeout_ms */
+    ],
+    result: "i32",
+  },
+  valet_serve_start: { parameters: ["buffer", /* path */ "u32" /* threads */], result: "i32" },
+  valet_serve_wait: {
+    parameters: [
+      "buffer", /* id */
+      "buffer", /* question */
+      "u32", /* size */
+      "i32", /* timeout_ms */
+    ],
+    result: "i32",
+  },
+  /** `valet_serve_wait` on another thread. */
+  valet_serve_wait_async: {
+    name: "valet_serve_wait",
+    parameters: [
+      "buffer", /* id */
+      "buffer", /* question */
+      "u32", /* size */
+      "i32", /* timeout_ms */
+    ],
+    result: "i32",
+    nonblocking: true,
+  },
+  valet_serve_answer: {
+    parameters: ["u32", /* id */ "buffer", /* answer */ "u32" /* bytes */],
+    result: "i32",
+  },
+  valet_serve_status: { parameters: ["buffer" /* out */], result: "i32" },
+  valet_serve_stop: { parameters: [], result: "i32" },
+  valet_bpf_load: {
+    parameters: [
+      "buffer", /* instructions */
+      "u32", /* count */
+      "buffer", /* name */
+      "buffer", /* license */
+      "buffer", /* log */
+      "u32", /* size */
+    ],
+    result: "i32",
+  },
+  valet_bpf_run: {
+    parameters: [
+      "i32", /* fd */
+      "buffer", /* data */
+      "u32", /* size */
+      "u32", /* repeat */
+      "u32", /* ingress_ifindex */
+      "u32", /* rx_queue_index */
+      "buffer", /* out */
+    ],
+    result: "i32",
+  },
+  valet_bpf_info: { parameters: ["i32", /* fd */ "buffer" /* out */], result: "i32" },
+  valet_bpf_map_create: {
+    parameters: [
+      "u32", /* type */
+      "u32", /* key_bytes */
+      "u32", /* value_bytes */
+      "u32", /* entries */
+      "buffer", /* name */
+    ],
+    result: "i32",
+  },
+  valet_bpf_map_lookup: {
+    parameters: ["i32", /* fd */ "buffer", /* key */ "buffer" /* value */],
+    result: "i32",
+  },
+  valet_bpf_map_update: {
+    parameters: ["i32", /* fd */ "buffer", /* key */ "buffer", /* value */ "u32" /* flags */],
+    result: "i32",
+  },
+  valet_bpf_map_delete: { parameters: ["i32", /* fd */ "buffer" /* key */], result: "i32" },
+  valet_bpf_map_next: {
+    parameters: ["i32", /* fd */ "buffer", /* key */ "buffer" /* next */],
+    result: "i32",
+  },
+  valet_bpf_close: { parameters: ["i32" /* fd */], result: "i32" },
+  valet_module_take: { parameters: ["buffer" /* bridge */], result: "i32" },
+  valet_table_make: {
+    parameters: [
+      "u32", /* kind */
+      "u32", /* key_words */
+      "u32", /* capacity */
+      "f64", /* rate_per_s */
+      "u32", /* burst */
+      "buffer", /* out */
+    ],
+    result: "i32",
+  },
+  valet_table_free: { parameters: ["pointer" /* table */], result: "void" },
+  valet_table_get_entry: { parameters: ["pointer", /* table */ "buffer" /* key */], result: "f64" },
+  valet_table_set_entry: {
+    parameters: ["pointer", /* table */ "buffer", /* key */ "u32" /* value */],
+    result: "i32",
+  },
+  valet_table_count_entry: {
+    parameters: ["pointer", /* table */ "buffer", /* key */ "u32" /* amount */],
+    result: "i32",
+  },
+  valet_table_take_entry: {
+    parameters: ["pointer", /* table */ "buffer", /* key */ "u32" /* amount */],
+    result: "i32",
+  },
+  valet_table_delete_entry: {
+    parameters: ["pointer", /* table */ "buffer" /* key */],
+    result: "i32",
+  },
+  valet_table_clear: { parameters: ["pointer" /* table */], result: "void" },
+  valet_table_used: { parameters: ["pointer" /* table */], result: "u32" },
+  valet_table_next: {
+    parameters: [
+      "pointer",
+      /* table */ "u32",
+      /* cursor */ "buffer",
+      /* key */ "buffer", /* value */
+    ],
+    result: "i32",
+  },
+  valet_bpf_probe: { parameters: ["buffer" /* why */], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The functions, ready to be called. */

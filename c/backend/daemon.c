@@ -64,21 +64,36 @@ static int daemon_probe(void)
 	return 0;
 }
 
+/* Those that came with an answer. */
+static void close_fds(const int *fds, uint32_t *count)
+{
+	while (*count)
+		close(fds[--*count]);
+}
+
 int daemon_exchange(int socket, struct wire_header *header, const struct wire_part *part,
 		    void *answer, uint32_t size, int *fds, uint32_t *fd_count)
 {
-	uint32_t id = header->id;
+	uint32_t id = header->id, room = fd_count ? *fd_count : 0;
 	int rc;
 
 	header->magic = WIRE_MAGIC;
 	header->version = WIRE_VERSION;
+	if (fd_count)
+		*fd_count = 0;
 	rc = wire_send(socket, header, part, part ? 1 : 0, NULL, 0);
-	if (rc == 0)
+	if (rc == 0) {
+		if (fd_count)
+			*fd_count = room;
 		rc = wire_receive(socket, header, answer, size, fds, fd_count);
+	}
 	if (rc == -EPIPE)
-		return -ECONNRESET;
+		rc = -ECONNRESET;
 	if (rc >= 0 && (header->id != id || header->version != WIRE_VERSION))
-		return -EPROTO;
+		/* Another process that has the connection has closed the descriptor. */
+		rc = header->type == WIRE_CLOSE ? -ECONNRESET : -EPROTO;
+	if (fd_count && (rc < 0 || header->result < 0))
+		close_fds(fds, fd_count);
 	return rc;
 }
 
@@ -299,6 +314,8 @@ static int control_lookup(struct client *client, struct nmreq_header *header)
 
 	if (body && body->kind == VALET_LOOKUP_SCRIPT)
 		return lookup_set(client, header->nr_name, body);
+	if (body && body->kind == VALET_LOOKUP_LEARNING && body->function)
+		return lookup_take_back(client, header->nr_name, body);
 	rc = client_control(client, header);
 	if (rc == 0 && body)
 		body->busy = (uint32_t)lookup_retire(client, header->nr_name);

@@ -455,15 +455,20 @@ static int retire_one(struct channel *channel)
 	return load_ordered(&channel->claimed) != DEAD;
 }
 
-/* Those of the bridge, whichever client has set them, but `except`. 1: somebody is inside. */
-static int retire(const struct client *client, const char *bridge, const struct channel *except)
+/*
+ * Those of the bridge, whichever client has set them: but `except`, and only with `function` unless
+ * that is NULL. 1: somebody is inside.
+ */
+static int retire(const struct client *client, const char *bridge, const struct channel *except,
+		  valet_lookup_script function)
 {
 	size_t length = strcspn(bridge, ":");
 	int busy = 0;
 
 	pthread_mutex_lock(&lock);
 	for (struct channel *channel = channels; channel; channel = channel->next)
-		if (channel != except && !strcmp(channel->instance, client->instance) &&
+		if (channel != except && (!function || channel->function == function) &&
+		    !strcmp(channel->instance, client->instance) &&
 		    !strncmp(channel->bridge, bridge, length) && !channel->bridge[length])
 			busy |= retire_one(channel);
 	pthread_mutex_unlock(&lock);
@@ -473,7 +478,7 @@ static int retire(const struct client *client, const char *bridge, const struct 
 
 int lookup_retire(const struct client *client, const char *bridge)
 {
-	return retire(client, bridge, NULL);
+	return retire(client, bridge, NULL, NULL);
 }
 
 void lookup_retire_client(const struct client *client)
@@ -514,6 +519,16 @@ int lookup_set(struct client *client, const char *bridge, struct valet_req_looku
 		close(fds[WIRE_FD_ANSWER]);
 		return -ENOMEM;
 	}
-	body->busy = (uint32_t)retire(client, bridge, channel);
+	body->busy = (uint32_t)retire(client, bridge, channel, NULL);
 	return channel_start(channel);
+}
+
+int lookup_take_back(struct client *client, const char *bridge, struct valet_req_lookup *body)
+{
+	int rc, result;
+
+	body->busy = (uint32_t)retire(client, bridge, NULL,
+				      (valet_lookup_script)(uintptr_t)body->function);
+	rc = client_ask(client, WIRE_LOOKUP_END, NULL, NULL, 0, NULL, NULL, &result);
+	return rc < 0 ? rc : result;
 }

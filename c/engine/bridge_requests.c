@@ -165,6 +165,16 @@ int control_set_lookup(struct engine *engine, const char *name, const struct loo
 	return bridge ? bridge_set_lookup(bridge, lookup) : -ENXIO;
 }
 
+/* Whether it is the lookup that decides now. */
+static int is_set(const struct bridge *bridge, uint64_t function)
+{
+	const struct lookup *lookup = &bridge->view->lookup;
+
+	return !lookup->is_remote &&
+	       (lookup->kind == VALET_LOOKUP_SCRIPT ? (uintptr_t)lookup->script
+						    : (uintptr_t)lookup->function) == function;
+}
+
 static int lookup_set(struct bridge *bridge, struct valet_req_lookup *body)
 {
 	struct lookup lookup = {
@@ -177,6 +187,10 @@ static int lookup_set(struct bridge *bridge, struct valet_req_lookup *body)
 
 	if (body->kind > VALET_LOOKUP_SCRIPT || (body->kind && !body->function))
 		return -EINVAL;
+	if (!body->kind && body->function && !is_set(bridge, body->function)) {
+		body->busy = bridge_reclaim(bridge) > 0;
+		return 0;
+	}
 	if (body->kind == VALET_LOOKUP_SCRIPT) {
 		lookup.thread = thread_life_mine();
 		if (!lookup.thread)

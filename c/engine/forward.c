@@ -150,6 +150,26 @@ static uint32_t gather(struct ring *ring, struct batch *batch, uint32_t at, uint
 
 /* ---- the lookup ---- */
 
+/* What the lookup leaves to the learning bridge. */
+static void learn(const struct bridge_view *view, struct valet_batch *packets)
+{
+	struct valet_packet *packet = packets->packets, *end = packet + packets->count;
+
+	while (packet < end) {
+		struct valet_packet *first = packet;
+
+		while (packet < end && packet->destination == VALET_LEARN)
+			packet++;
+		if (packet != first)
+			table_lookup(&(struct valet_batch){ .packets = first,
+							    .count = (uint32_t)(packet - first),
+							    .source = packets->source },
+				     &view->bridge->table);
+		else
+			packet++;
+	}
+}
+
 static int look_up(const struct bridge_view *view, struct ring *ring, struct batch *batch)
 {
 	const struct lookup *lookup = &view->lookup;
@@ -179,10 +199,12 @@ static int look_up(const struct bridge_view *view, struct ring *ring, struct bat
 		rc = lookup->function(&packets, lookup->context);
 		break;
 	default:
-		rc = table_lookup(&packets, &view->bridge->table);
+		return table_lookup(&packets, &view->bridge->table);
 	}
-	if (rc >= 0)
+	if (rc >= 0) {
+		learn(view, &packets);
 		return 0;
+	}
 	ring_drop(ring, VALET_DROP_FAILED, batch->packets);
 	return -ECANCELED;
 }

@@ -323,6 +323,9 @@ int session_serve(struct session *session)
 		return answer_events(session, &request);
 	case WIRE_LOOKUP:
 		return set_lookup(session, &request, server->payload, (uint32_t)bytes);
+	case WIRE_LOOKUP_END:
+		remote_lookups_prune(&session->lookups);
+		return answer(session, &request, 0);
 	case WIRE_CLOSE:
 		return close_session(session, &request);
 	case WIRE_ASK:

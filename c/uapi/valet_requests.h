@@ -52,7 +52,8 @@ struct valet_req_table {
 struct valet_req_lookup {
 	uint32_t kind; /* in: enum valet_lookup_kind */
 	uint32_t busy; /* out: 1 while another thread may still be inside the previous function */
-	uint64_t function; /* in: address in this process */
+	/* in: address in this process. With LEARNING: take back this one only, 0 = whatever is set */
+	uint64_t function;
 	uint64_t context; /* in: passed to a native function */
 };
 

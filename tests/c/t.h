@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the tests of the C library share. A test is a program: 0 = passed, 1 = failed (it says where), 77 =
- * cannot be tried here (it says why). Each runs on an engine of its own, the usual one of its process.
+ * cannot be tried here (it says why). Each runs on an engine of its own, the usual one of its process
+ * or, with daemon.h, that of a daemon.
  */
 #ifndef T_H
 #define T_H
@@ -76,9 +77,12 @@ HELPER uint32_t random_next(uint32_t *state)
 
 /* ---- requests ---- */
 
+/* Where: daemon.h changes it. */
+static const char *test_backend = "embedded";
+
 HELPER int32_t open_handle(void)
 {
-	int32_t handle = valet_open("embedded", NULL);
+	int32_t handle = valet_open(test_backend, NULL);
 
 	CHECK(handle > 0);
 	return handle;

@@ -18,6 +18,7 @@ import {
   type PortCounters,
   type PortOptions,
 } from "../../mod.ts";
+import { useTestDaemon } from "./daemon.ts";
 
 /** Where netmap may live. */
 export type BackendName = "kernel" | "daemon" | "embedded";
@@ -163,7 +164,10 @@ export class Backend {
   }
 }
 
+const noDaemon = await useTestDaemon();
+
 function whyMissing(name: BackendName): string | undefined {
+  if (name === "daemon" && noDaemon !== undefined) return noDaemon;
   try {
     Netmap.open({ backend: name, instance: `contract ${uniqueName()}` }).close();
     return undefined;

@@ -1,7 +1,7 @@
 /** Lookups in TypeScript: where packets go, and what becomes of lookups that do not behave. */
 
 import assert from "node:assert/strict";
-import { BROADCAST, DROP, type Lookup, type LookupPacket } from "../../mod.ts";
+import { BROADCAST, DROP, LEARN, type Lookup, type LookupPacket } from "../../mod.ts";
 import { assertDrops, codeOf, forEachBackend, throwsCode } from "./backends.ts";
 import { frame, mac, slotsOf, tags } from "./frames.ts";
 
@@ -37,6 +37,21 @@ forEachBackend((backend) => {
     assert.deepEqual([tags(a), tags(b), tags(c)], [[1, 3], [], [1, 3]]);
     assertDrops(b, { lookup: 2 });
   });
+
+  backend.test(
+    "LEARN leaves a packet to the learning bridge, which hears of it",
+    ENGINE_ONLY,
+    (scene) => {
+      const [a, b, c] = scene.ports(3);
+      scene.bridge.lookup = (packet) => packet.u32(TAG) < 10 ? LEARN : DROP;
+      a.sendMany([1, 20].map((tag) => frame({ tag, to: mac(2), from: mac(1) })));
+      assert.deepEqual([tags(b), tags(c)], [[1], [1]]);
+      b.sendMany([2, 3, 30].map((tag) => frame({ tag, to: mac(1), from: mac(2) })));
+      assert.deepEqual([tags(a), tags(c)], [[2, 3], []]);
+      assert.deepEqual(scene.bridge.table().map(({ port }) => port).sort(), [0, 1]);
+      assertDrops(a, { lookup: 1 });
+    },
+  );
 
   backend.test(
     "a port that is not there, or the sender itself, drops the packet",
@@ -356,6 +371,21 @@ forEachBackend((backend) => {
       other.close();
       a.send(frame({ tag: 2 }));
       assert.deepEqual(tags(b), [2]);
+    },
+  );
+
+  backend.test(
+    "closing a netmap leaves a lookup that another has set since",
+    ENGINE_ONLY,
+    (scene) => {
+      const [a, b, c] = scene.ports(3);
+      const first = scene.another();
+      using second = scene.another();
+      first.bridge(scene.bridgeName).lookup = () => 1;
+      second.bridge(scene.bridgeName).lookup = () => 2;
+      first.close();
+      a.send(frame({ tag: 1 }));
+      assert.deepEqual([tags(b), tags(c)], [[], [1]]);
     },
   );
 

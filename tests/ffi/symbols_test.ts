@@ -13,8 +13,11 @@ function header(path: string): string {
 
 /** The type of a C parameter or result as Deno calls it. */
 function typeOf(declaration: string): string {
+  // What C made is an address, what the script has is a buffer
+  if (/\*table\b/.test(declaration)) return "pointer";
   if (declaration.includes("*")) return "buffer";
   if (/\bu?int32_t\b/.test(declaration)) return declaration.includes("uint") ? "u32" : "i32";
+  if (/\bdouble\b/.test(declaration)) return "f64";
   return declaration.trim();
 }
 
@@ -34,8 +37,9 @@ Deno.test("symbols.ts declares each function of valet.h with its types", () => {
     assert.equal(symbol.result, result.includes("*") ? "pointer" : typeOf(result), name);
     declared.delete(name);
   }
-  assert.deepEqual([...declared], ["valet_poll_async"], "only another name of valet_poll is left");
+  assert.deepEqual([...declared], ["valet_poll_async", "valet_serve_wait_async"]);
   assert.deepEqual(SYMBOLS.valet_poll_async.parameters, SYMBOLS.valet_poll.parameters);
+  assert.deepEqual(SYMBOLS.valet_serve_wait_async.parameters, SYMBOLS.valet_serve_wait.parameters);
 });
 
 Deno.test("symbols.ts is for the ABI of valet.h", () => {

@@ -1,0 +1,87 @@
+/**
+ * What the daemon answers to which question, and asking with errors thrown.
+ *
+ * @module
+ */
+
+import { askDaemon, type AskOptions, type DaemonQuestion, type DaemonStatus } from "../../mod.ts";
+import type { HookState } from "./hook_messages.ts";
+import type { LogLevel } from "./log.ts";
+
+/** The answer to "status". */
+export interface StatusAnswer extends DaemonStatus {
+  /** Process of the daemon. */
+  readonly pid: number;
+  /** Where it listens. */
+  readonly socket: string;
+  /** File of its log; undefined when it has none. */
+  readonly log?: string | undefined;
+  /** Mildest level that is logged. */
+  readonly logLevel: LogLevel;
+  /** Since when: "2026-01-31T23:59:59.123Z". */
+  readonly since: string;
+  /** It ends itself after being idle for so many milliseconds; 0: never. */
+  readonly idleLimitMs: number;
+  /** Threads that were asked for; 0: as many as fit the machine. */
+  readonly threads: number;
+  /** Hooks that are loaded. */
+  readonly hooks: number;
+}
+
+/** A hook, as "hook-list" answers. */
+export interface HookInfo {
+  /** "vale0" */
+  readonly bridge: string;
+  /** Which engine; "" is the usual one. */
+  readonly instance: string;
+  /** As it was given. */
+  readonly file: string;
+  /** Since when: "2026-01-31T23:59:59.123Z". */
+  readonly since: string;
+  /** How it stands. */
+  readonly state: HookState;
+  /** Packets that it was asked about. */
+  readonly packets: number;
+  /** Calls that threw. */
+  readonly errors: number;
+  /** What was thrown last. */
+  readonly lastError?: string | undefined;
+}
+
+/** A hook, as "hook-load" answers. */
+export interface HookLoaded extends Pick<HookInfo, "bridge" | "instance" | "file" | "state"> {
+  /** File of the hook that was there before. */
+  readonly replaced?: string | undefined;
+  /** That one did not end. */
+  readonly stuck: boolean;
+}
+
+/** A hook, as "hook-unload" answers. */
+export interface HookUnloaded extends HookInfo {
+  /** It did not end. */
+  readonly stuck: boolean;
+}
+
+/** A hook, as "hook-stats" answers. */
+export interface HookStats extends HookInfo {
+  /** Calls of it. */
+  readonly batches: number;
+  /** Milliseconds in it. */
+  readonly busyMs: number;
+  /** What its export `stats()` says. */
+  readonly own?: unknown;
+  /** Why that is not known. */
+  readonly ownError?: string | undefined;
+}
+
+/**
+ * Asks the daemon and takes the answer for what it should be.
+ *
+ * @throws {NetmapError} if no daemon runs, or it does not answer
+ * @throws {Error} if it refuses, with its words
+ */
+export function ask<T>(question: DaemonQuestion, options?: AskOptions): T {
+  const answer = askDaemon(question, options);
+  if (!answer.ok) throw new Error(answer.error);
+  return answer as T;
+}

@@ -1,0 +1,81 @@
+/**
+ * What the daemon and the Worker of a hook say to each other.
+ *
+ * @module
+ */
+
+import type { LogLevel } from "./log.ts";
+
+/** To the Worker. */
+export type HookCommand =
+  | HookLoad
+  /** Look at the bridge now instead of with the next tick. */
+  | { readonly type: "check" }
+  /** Ask the hook's own `stats()`. */
+  | { readonly type: "stats"; readonly id: number }
+  /** Take the lookup back and end. */
+  | { readonly type: "close" };
+
+/** Import a file and make it a bridge's lookup. */
+export interface HookLoad {
+  /** "load" */
+  readonly type: "load";
+  /** URL of the file. */
+  readonly url: string;
+  /** "vale0" */
+  readonly bridge: string;
+  /** Which engine. */
+  readonly instance: string;
+  /** Where the Worker counts, in the order of {@linkcode Count}: numbers. */
+  readonly counts: SharedArrayBuffer;
+}
+
+/** From the Worker. */
+export type HookEvent =
+  /** The lookup is set, or waits for its bridge. */
+  | { readonly type: "loaded" }
+  /** It could not be; the Worker can be ended. */
+  | { readonly type: "failed"; readonly error: string }
+  /** What `stats()` said; undefined when the hook has none. */
+  | {
+    readonly type: "stats";
+    readonly id: number;
+    readonly value?: unknown;
+    readonly error?: string;
+  }
+  /** A line for the daemon's log. */
+  | {
+    readonly type: "log";
+    readonly level: LogLevel;
+    readonly message: string;
+    readonly fields: Readonly<Record<string, unknown>>;
+  }
+  /** The lookup threw, or something else in the file did. */
+  | { readonly type: "error"; readonly error: string }
+  /** Taken back. */
+  | { readonly type: "closed" };
+
+/** What a Worker counts. */
+export const Count = {
+  /** Packets that the lookup was asked about. */
+  PACKETS: 0,
+  /** Calls of it. */
+  BATCHES: 1,
+  /** Calls that threw. */
+  ERRORS: 2,
+  /** Milliseconds in it. */
+  BUSY_MS: 3,
+  /** How it stands: index into {@linkcode HOOK_STATES}. */
+  STATE: 4,
+  /** How many counts there are. */
+  ALL: 5,
+} as const;
+
+/**
+ * How a hook stands: "waiting" its bridge does not exist; "active" it decides; "replaced" a lookup
+ * that somebody else has set decides; "ended" its Worker has failed.
+ */
+export const HOOK_STATES = ["waiting", "active", "replaced", "ended"] as const;
+
+/** See {@linkcode HOOK_STATES}. */
+export type HookState = typeof HOOK_STATES[number];
