@@ -49,6 +49,18 @@ export interface AttachOptions extends InterfaceOptions {
 export interface LookupOptions {
   /** The function is called with a batch of packets instead of with each. Default: false. */
   batch?: boolean | undefined;
+  /**
+   * Where a packet goes at which the function throws: the index of a port, `BROADCAST`, `DROP` or
+   * `LEARN`; with `batch`, all packets that the function has not decided about by then. Errors are
+   * counted (`bridge.lookupErrors`), and the first is reported. Default: none: the rest of the batch is
+   * dropped, and whoever sent it gets the error.
+   */
+  fallback?: number | undefined;
+  /**
+   * Called once, soon after the first error, with the error and a line about the packet. Only with
+   * `fallback`. Default: it is written to the console.
+   */
+  onError?: ((error: unknown, packet: string) => void) | undefined;
 }
 
 /**
@@ -264,7 +276,7 @@ export class Bridge implements Disposable {
    * @throws {TypeError} if it is neither a function nor a compiled hook, or an async function
    * @throws {NetmapError} ENXIO if the bridge has no ports yet, EOPNOTSUPP on the kernel
    */
-  setLookup(lookup: BatchLookup, options: { batch: true }): void;
+  setLookup(lookup: BatchLookup, options: LookupOptions & { batch: true }): void;
   /** Sets a function that is asked about each packet; null or "learning": the learning table. */
   setLookup(
     lookup: Lookup | NativeLookup | "learning" | null,
@@ -272,8 +284,9 @@ export class Bridge implements Disposable {
   ): void;
   setLookup(
     lookup: Lookup | BatchLookup | NativeLookup | "learning" | null,
-    { batch = false }: LookupOptions = {},
+    { batch = false, fallback, onError }: LookupOptions = {},
   ): void {
+    if (fallback !== undefined) checkInteger("fallback", fallback, 0, 0xffff_ffff);
     if (lookup === null || lookup === "learning") {
       if (this.#descriptor.backend !== "kernel") removeLookup(this.#descriptor, this.name);
       return;
@@ -281,14 +294,24 @@ export class Bridge implements Disposable {
     const { backend, closed, library } = this.#descriptor;
     if (!isNativeLookup(lookup)) checkLookup(lookup);
     if (closed) throw closedError("lookup", this.name, "netmap");
-    // Machine code of this process is of no use in another one, or in the kernel
-    if (isNativeLookup(lookup) && backend !== "embedded") {
+    // Machine code of this process is of no use in the kernel; the daemon takes it from itself only
+    if (isNativeLookup(lookup) && backend === "kernel") {
       throw new NetmapError("lookup", "EOPNOTSUPP", { port: this.name, backend });
     }
-    const set = isNativeLookup(lookup)
-      ? engineLookup(lookup)
-      : new ScriptLookup(library.functions, this.name, lookup, batch);
+    const set = isNativeLookup(lookup) ? engineLookup(lookup) : new ScriptLookup(
+      library.functions,
+      this.name,
+      lookup,
+      batch,
+      fallback === undefined ? undefined : { port: fallback, onError },
+    );
     installLookup(this.#descriptor, this.name, set, this);
+  }
+
+  /** How often the function that this thread has set has thrown since it was set. */
+  get lookupErrors(): number {
+    const lookup = installedLookup(this.#descriptor, this.name)?.lookup;
+    return lookup instanceof ScriptLookup ? lookup.errors : 0;
   }
 
   /** Takes the lookup that was set through this object back: the bridge learns again. */

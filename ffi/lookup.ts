@@ -54,6 +54,14 @@ export interface EngineLookup extends NativeFunction {
   close(): void;
 }
 
+/** What becomes of packets at which a lookup throws. */
+export interface LookupFallback {
+  /** Index of a port, `BROADCAST`, `DROP` or `LEARN`. */
+  readonly port: number;
+  /** Called once, for the first error. Default: it is written to the console. */
+  readonly onError?: ((error: unknown, packet: string) => void) | undefined;
+}
+
 /** Regions and tables that are mapped before they are all forgotten. */
 const CACHE_LIMIT = 512;
 
@@ -73,6 +81,7 @@ export class ScriptLookup implements EngineLookup {
   readonly #bridge: string;
   readonly #batch = new LookupBatch();
   readonly #decide: (batch: LookupBatch) => void;
+  readonly #fallback: LookupFallback | undefined;
   #callback: Deno.UnsafeCallback<typeof LOOKUP_CALLBACK> | undefined;
   /** A script. */
   readonly isNative = false;
@@ -80,6 +89,8 @@ export class ScriptLookup implements EngineLookup {
   readonly context = 0n;
   /** The function that it was made of. */
   readonly lookup: Lookup | BatchLookup;
+  /** How often it has thrown. */
+  errors = 0;
 
   /** See {@linkcode checkLookup} for what the function has to be. */
   constructor(
@@ -87,11 +98,16 @@ export class ScriptLookup implements EngineLookup {
     bridge: string,
     lookup: Lookup | BatchLookup,
     isBatch: boolean,
+    fallback?: LookupFallback,
   ) {
     this.#functions = functions;
     this.#bridge = bridge;
     this.lookup = lookup;
-    this.#decide = isBatch ? lookup as BatchLookup : (batch) => batch.decideEach(lookup as Lookup);
+    this.#fallback = fallback;
+    const caught = fallback === undefined ? undefined : this.#caught;
+    this.#decide = isBatch
+      ? lookup as BatchLookup
+      : (batch) => batch.decideEach(lookup as Lookup, caught);
     this.#callback = new Deno.UnsafeCallback(LOOKUP_CALLBACK, this.#call);
   }
 
@@ -115,6 +131,10 @@ export class ScriptLookup implements EngineLookup {
       this.#decide(batch);
       return 0;
     } catch (error) {
+      if (this.#fallback !== undefined) {
+        batch.decideRest(this.#caught(error));
+        return 0;
+      }
       this.#failed(error);
       return -1;
     } finally {
@@ -123,7 +143,16 @@ export class ScriptLookup implements EngineLookup {
     }
   };
 
+  /** With a fallback: counts the error, reports the first, and says where its packet goes. */
+  #caught = (error: unknown): number => {
+    const { port, onError } = this.#fallback!;
+    this.errors++;
+    if (this.errors === 1) report(onError, error, this.#bridge, this.#batch.current());
+    return port;
+  };
+
   #failed(error: unknown): void {
+    this.errors++;
     const failure = { bridge: this.#bridge, error, packet: this.#batch.current() };
     if (lookupState.calls > 0) lookupState.failure ??= failure;
     else lookupState.foreignFailure ??= failure;
@@ -156,6 +185,20 @@ export class ScriptLookup implements EngineLookup {
     }
     return region;
   }
+}
+
+/** After the batch: what is done with the error may throw, and must not send from inside the lookup. */
+function report(
+  onError: LookupFallback["onError"],
+  error: unknown,
+  bridge: string,
+  packet: string,
+): void {
+  queueMicrotask(() => {
+    if (onError !== undefined) return onError(error, packet);
+    // deno-lint-ignore no-console -- Somebody has to hear of it, and the packets go on
+    console.error(`The lookup of "${bridge}" threw at packet ${packet}:`, error);
+  });
 }
 
 /** True for lookups that can run as machine code. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DROP } from "./constants.ts";
 import { checkInteger } from "./errors.ts";
 import { LookupPacket } from "./packet.ts";
 import type { Region } from "./region.ts";
@@ -127,12 +128,34 @@ export class LookupBatch {
     for (let i = 0; i < this.#length; i++) yield this.packet(i);
   }
 
-  /** Asks a function about each packet. */
-  decideEach(lookup: (packet: LookupPacket) => number): void {
+  /**
+   * Asks a function about each packet.
+   *
+   * @param caught called with what the function throws: where the packet goes then; without it, the
+   * exception is the caller's
+   */
+  decideEach(
+    lookup: (packet: LookupPacket) => number,
+    caught?: (error: unknown) => number,
+  ): void {
+    for (let from = 0; from < this.#length;) {
+      try {
+        this.#decideFrom(lookup, from);
+        return;
+      } catch (error) {
+        if (caught === undefined) throw error;
+        const { index } = this.#packet;
+        this.setDestination(index, caught(error));
+        from = index + 1;
+      }
+    }
+  }
+
+  #decideFrom(lookup: (packet: LookupPacket) => number, from: number): void {
     const table = this.#table, view = this.#view, packet = this.#packet;
     const length = this.#length;
     packet.port = this.#source;
-    for (let i = 0, at = 0; i < length; i++, at += WORDS) {
+    for (let i = from, at = from * WORDS; i < length; i++, at += WORDS) {
       const lengthAndFragments = table[at + FIRST_LENGTH_AND_FRAGMENTS];
       packet.show(view, this.#offset(at), lengthAndFragments & 0xffff, table[at + LENGTH]);
       packet.fragments = lengthAndFragments >>> 16;
@@ -141,6 +164,13 @@ export class LookupBatch {
       const port = lookup(packet);
       table[at + DESTINATION] = checkedPort(port);
       if (packet.ring !== ring) this.setRing(i, packet.ring);
+    }
+  }
+
+  /** Sends all packets that have no destination yet the same way. */
+  decideRest(port: number): void {
+    for (let i = 0; i < this.#length; i++) {
+      if (this.#table[i * WORDS + DESTINATION] === DROP) this.setDestination(i, port);
     }
   }
 

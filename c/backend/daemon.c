@@ -310,15 +310,19 @@ out:
 static int control_lookup(struct client *client, struct nmreq_header *header)
 {
 	struct valet_req_lookup *body = (void *)(uintptr_t)header->nr_body;
-	int rc;
+	int rc, busy;
 
 	if (body && body->kind == VALET_LOOKUP_SCRIPT)
 		return lookup_set(client, header->nr_name, body);
-	if (body && body->kind == VALET_LOOKUP_LEARNING && body->function)
-		return lookup_take_back(client, header->nr_name, body);
-	rc = client_control(client, header);
+	if (body && body->kind == VALET_LOOKUP_LEARNING && body->function) {
+		busy = lookup_take_back(client, header->nr_name, body->function);
+		rc = busy < 0 ? busy : client_control(client, header);
+	} else {
+		rc = client_control(client, header);
+		busy = rc == 0 ? lookup_retire(client, header->nr_name) : 0;
+	}
 	if (rc == 0 && body)
-		body->busy = (uint32_t)lookup_retire(client, header->nr_name);
+		body->busy |= (uint32_t)busy;
 	return rc;
 }
 

@@ -523,12 +523,13 @@ int lookup_set(struct client *client, const char *bridge, struct valet_req_looku
 	return channel_start(channel);
 }
 
-int lookup_take_back(struct client *client, const char *bridge, struct valet_req_lookup *body)
+int lookup_take_back(struct client *client, const char *bridge, uint64_t function)
 {
+	int busy = retire(client, bridge, NULL, (valet_lookup_script)(uintptr_t)function);
 	int rc, result;
 
-	body->busy = (uint32_t)retire(client, bridge, NULL,
-				      (valet_lookup_script)(uintptr_t)body->function);
 	rc = client_ask(client, WIRE_LOOKUP_END, NULL, NULL, 0, NULL, NULL, &result);
-	return rc < 0 ? rc : result;
+	if (rc < 0 || result < 0)
+		return rc < 0 ? rc : result;
+	return busy;
 }

@@ -18,8 +18,8 @@ struct pollfd;
 
 /* LOOKUP_SET of a script's function; body->busy as in the engine. */
 int lookup_set(struct client *client, const char *bridge, struct valet_req_lookup *body);
-/* LOOKUP_SET of LEARNING for one function only. */
-int lookup_take_back(struct client *client, const char *bridge, struct valet_req_lookup *body);
+/* The lookups of this process with that function on the bridge. 1: somebody is still inside. */
+int lookup_take_back(struct client *client, const char *bridge, uint64_t function);
 /* After the bridge has been given another lookup: 1: somebody is still inside the old one. */
 int lookup_retire(const struct client *client, const char *bridge);
 void lookup_retire_client(const struct client *client);

@@ -216,12 +216,14 @@ static int hello(struct session *session, const struct wire_header *request, voi
 	return answer_with(session, request, rc, &part, 1, NULL, 0);
 }
 
-/* Addresses in another process mean nothing here. */
-static int is_allowed(const struct nmreq_header *header)
+/* Addresses in another process mean nothing here. The host program's own lookups are code here. */
+static int is_allowed(const struct session *session, const struct nmreq_header *header)
 {
 	const struct valet_req_lookup *lookup = (const void *)(uintptr_t)header->nr_body;
 
-	return header->nr_reqtype != VALET_REQ_LOOKUP_SET || !lookup || !lookup->kind;
+	return header->nr_reqtype != VALET_REQ_LOOKUP_SET || !lookup ||
+	       lookup->kind == VALET_LOOKUP_LEARNING ||
+	       (lookup->kind == VALET_LOOKUP_NATIVE && session->pid == (uint32_t)getpid());
 }
 
 static int control(struct session *session, const struct wire_header *request, void *message,
@@ -238,8 +240,8 @@ static int control(struct session *session, const struct wire_header *request, v
 	rc = message_to_pointers(message, bytes);
 	if (rc == 0) {
 		server_settle(session->server);
-		rc = is_allowed(header) ? descriptor_control(&session->descriptor, header)
-					: -EOPNOTSUPP;
+		rc = is_allowed(session, header) ? descriptor_control(&session->descriptor, header)
+						 : -EOPNOTSUPP;
 		message_to_offsets(message);
 	}
 	if (rc == 0 && !was_bound && session->descriptor.port) {

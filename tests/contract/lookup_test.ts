@@ -170,6 +170,39 @@ forEachBackend((backend) => {
     },
   );
 
+  backend.test(
+    "with a fallback a packet goes there at which the lookup throws",
+    ENGINE_ONLY,
+    async (scene) => {
+      const [a, b, c] = scene.ports(3);
+      const reported: string[] = [];
+      const reports = Promise.withResolvers<void>();
+      scene.bridge.setLookup((packet) => {
+        if (packet.u32(TAG) % 2 === 0) throw new Error(`at ${packet.u32(TAG)}`);
+        return 1;
+      }, {
+        fallback: 2,
+        onError: (error, packet) => {
+          reported.push(`${error} ${packet.split(":")[0]}`);
+          reports.resolve();
+        },
+      });
+      a.sendMany([1, 2, 3, 4, 5].map((tag) => frame({ tag })));
+      assert.deepEqual([tags(b), tags(c)], [[1, 3, 5], [2, 4]]);
+      assertDrops(a, {});
+      assert.equal(scene.bridge.lookupErrors, 2);
+      await reports.promise;
+      assert.deepEqual(reported, ["Error: at 2 2 of 5"]);
+      scene.bridge.setLookup((batch) => {
+        batch.setDestination(0, 1);
+        throw new Error("late");
+      }, { batch: true, fallback: LEARN, onError: () => {} });
+      a.sendMany([6, 7].map((tag) => frame({ tag, to: "ff:ff:ff:ff:ff:ff" })));
+      assert.deepEqual([tags(b), tags(c)], [[6, 7], [7]]);
+      assert.equal(scene.bridge.lookupErrors, 1);
+    },
+  );
+
   backend.test("poll() reports a lookup that throws as well", ENGINE_ONLY, async (scene) => {
     const [a] = scene.ports(2);
     scene.bridge.lookup = () => {
