@@ -23,6 +23,12 @@ const TYPESCRIPT: readonly Layer[] = [
   { files: /^packet\//, uses: ["packet/", "node:"] },
   { files: /^ffi\//, uses: ["ffi/", "packet/", "node:"] },
   { files: /^hook\//, uses: ["hook/", "ffi/", "packet/", "node:"] },
+  // The front ends, each on one library
+  {
+    files: /^cli\/commander\.ts$/,
+    uses: ["cli/", "mod.ts", "packet/mod.ts", "node:", "commander"],
+  },
+  { files: /^cli\/cliffy\.ts$/, uses: ["cli/", "mod.ts", "packet/mod.ts", "node:", "@cliffy/"] },
   { files: /^cli\//, uses: ["cli/", "mod.ts", "hook/mod.ts", "packet/mod.ts", "node:"] },
   { files: /^scripts\/dev\//, uses: ["scripts/", "ffi/", "mod.ts", "packet/mod.ts", "node:"] },
   { files: /^scripts\//, uses: ["scripts/", "mod.ts", "hook/mod.ts", "packet/mod.ts", "node:"] },
@@ -31,7 +37,7 @@ const TYPESCRIPT: readonly Layer[] = [
 /** The only files that touch the library and raw memory. */
 const RAW = /\bDeno\.(dlopen|UnsafePointer|UnsafePointerView|UnsafeCallback|UnsafeFnPointer)\b/;
 const RAW_FILES =
-  /^ffi\/(library|lookup|region)\.ts$|^hook\/load\.ts$|^tests\/|^bench\/|^scripts\/dev\//;
+  /^ffi\/(library|lookup|region|table_engine)\.ts$|^hook\/load\.ts$|^tests\/|^bench\/|^scripts\/dev\//;
 
 const C: readonly Layer[] = [
   { files: /^c\/uapi\//, uses: ["c/uapi/", "stdint.h", "stddef.h", "sys/time.h", "linux/"] },

@@ -1,0 +1,113 @@
+/**
+ * `valet ports`: the ports of all bridges.
+ *
+ * @module
+ */
+
+import { type Netmap, NetmapError, type PortEntry } from "../mod.ts";
+import { type Column, formatColumns } from "./columns.ts";
+import type { TextWriter } from "./context.ts";
+import { openNetmap } from "./open.ts";
+import { type PortSample, portsOf, takeSample } from "./sample.ts";
+import type { CommandSpec } from "./table.ts";
+
+/** A port, as `--json` prints it; the kernel tells names and indices only. */
+interface PortLine extends PortEntry {
+  kind?: string;
+  opens?: number;
+  txRings?: number;
+  rxRings?: number;
+  txSlots?: number;
+  rxSlots?: number;
+  memoryId?: number;
+  memoryBytes?: number;
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: "PORT" },
+  { title: "INDEX", align: "right" },
+  { title: "KIND", spare: 1 },
+  { title: "OPEN", align: "right", spare: 2 },
+  { title: "RINGS", align: "right", spare: 3 },
+  { title: "SLOTS", align: "right", spare: 3 },
+  { title: "MEMORY", align: "right", spare: 4 },
+];
+
+/** `valet ports` */
+export const portsCommand: CommandSpec = {
+  name: "ports",
+  description: "List the ports of all bridges\n\n" +
+    "RINGS and SLOTS are those for sending / receiving; the kernel tells names and indices only.",
+  options: [{ flags: "--json", description: "Print JSON" }],
+  examples: [["All ports", "valet ports"]],
+  action: async (options, _args, context) => {
+    using netmap = await openNetmap(context, { start: false });
+    const ports = describeAll(netmap);
+    if (options.json) {
+      context.stdout.write(`${JSON.stringify({ backend: netmap.backend, ports })}\n`);
+    } else if (ports.length === 0) {
+      context.stderr.write(noPorts(netmap));
+    } else {
+      writeLines(context.stdout, formatColumns(COLUMNS, ports.map(cells), widthOf(context.stdout)));
+    }
+  },
+};
+
+/** What is said when there are none. */
+export function noPorts({ backend }: Netmap): string {
+  // An engine in this process has none, whatever others do
+  return backend === "embedded"
+    ? "No daemon runs, so there are no ports\n"
+    : "There are no ports\n";
+}
+
+/** A terminal's width; what goes elsewhere is not cut. */
+export function widthOf(writer: TextWriter): { width: number } {
+  return { width: writer.isTerminal ? writer.columns : Infinity };
+}
+
+/** Writes lines in one piece. */
+export function writeLines(writer: TextWriter, lines: readonly string[]): void {
+  writer.write(lines.map((line) => `${line}\n`).join(""));
+}
+
+function describeAll(netmap: Netmap): PortLine[] {
+  const entries = netmap.ports();
+  // Asking the kernel about a persistent port makes it impossible to detach it (its issue 882)
+  if (netmap.backend === "kernel") return entries;
+  const samples = portsOf(takeSample(netmap));
+  return entries.map((port) => describe(netmap, port, samples.get(port.name)))
+    .filter((it) => it !== undefined);
+}
+
+/** Undefined when the port has gone meanwhile. */
+function describe(
+  netmap: Netmap,
+  port: PortEntry,
+  sample: PortSample | undefined,
+): PortLine | undefined {
+  if (sample === undefined) return undefined;
+  const { kind, opens } = sample.counters;
+  try {
+    const { txRings, rxRings, txSlots, rxSlots, memoryId, memoryBytes } = netmap.portInfo(
+      port.name,
+    );
+    return { ...port, kind, opens, txRings, rxRings, txSlots, rxSlots, memoryId, memoryBytes };
+  } catch (error) {
+    if (error instanceof NetmapError && error.code === "ENXIO") return undefined;
+    throw error;
+  }
+}
+
+function cells(port: PortLine): string[] {
+  const pair = (tx?: number, rx?: number): string => tx === undefined ? "" : `${tx} / ${rx}`;
+  return [
+    port.name,
+    String(port.portIndex),
+    port.kind ?? "",
+    port.opens === undefined ? "" : String(port.opens),
+    pair(port.txRings, port.rxRings),
+    pair(port.txSlots, port.rxSlots),
+    port.memoryBytes === undefined ? "" : `${(port.memoryBytes / 2 ** 20).toFixed(1)} MiB`,
+  ];
+}

@@ -1,0 +1,97 @@
+/**
+ * The table of all commands: `valet` and what stands behind it.
+ *
+ * A command's file is imported when the command is used or asked for help, so that each starts quickly
+ * however many there are.
+ *
+ * @module
+ */
+
+import type { CommandEntry, CommandSpec, LazyCommand } from "./table.ts";
+
+const COMMANDS: readonly LazyCommand[] = [
+  {
+    name: "daemon",
+    description: "Run, start, stop or ask the process that hosts the switch for all others",
+    load: async () => (await import("./daemon.ts")).daemonCommand,
+  },
+  {
+    name: "ports",
+    description: "List the ports of all bridges",
+    load: async () => (await import("./ports.ts")).portsCommand,
+  },
+  {
+    name: "stats",
+    description: "Show packets, rates and drops of ports",
+    load: async () => (await import("./stats.ts")).statsCommand,
+  },
+  {
+    name: "table",
+    description: "Show the stations that a bridge has learned",
+    load: async () => (await import("./table_command.ts")).tableCommand,
+  },
+  {
+    name: "hook",
+    description: "Load a lookup written in TypeScript into the daemon, or unload it",
+    load: async () => (await import("./hook.ts")).hookCommand,
+  },
+  {
+    name: "capture",
+    description: "Show the packets of a port, or write them to a file",
+    load: async () => (await import("./capture.ts")).captureCommand,
+  },
+  {
+    name: "doctor",
+    description: "Tell what this machine has and lacks for netmap, and the mend",
+    load: async () => (await import("./doctor.ts")).doctorCommand,
+  },
+  {
+    name: "run",
+    description: "Run a netmap program with the daemon in place of /dev/netmap",
+    load: async () => (await import("./run.ts")).runCommand,
+  },
+  {
+    name: "vale-ctl",
+    description: "Control VALE bridges: netmap's vale-ctl",
+    getopt: true,
+    load: async () => (await import("./vale_ctl.ts")).valeCtlCommand,
+  },
+  {
+    name: "pkt-gen",
+    description: "Generate and receive packets: netmap's pkt-gen",
+    getopt: true,
+    load: async () => (await import("./pkt_gen.ts")).pktGenCommand,
+  },
+];
+
+/** The whole program. */
+export const program: CommandSpec = {
+  name: "valet",
+  description: "Script netmap and VALE: on the kernel's netmap, or on valet's own",
+  examples: [
+    ["Make two interfaces and a bridge", "vale-ctl -n vi0; vale-ctl -a vale0:vi0"],
+    ["What is on the bridges", "valet ports"],
+    ["Run netmap's own pkt-gen without netmap", "valet run -- pkt-gen -i vale0:a -f tx"],
+  ],
+  commands: COMMANDS,
+};
+
+/** The table's row for a command; undefined if there is none. */
+export function findCommand(
+  commands: readonly CommandEntry[] | undefined,
+  name: string | undefined,
+): CommandEntry | undefined {
+  return commands?.find((command) => command.name === name);
+}
+
+/** The command itself, imported if it is not yet. */
+export async function loadCommand(entry: CommandEntry): Promise<CommandSpec> {
+  return "load" in entry ? await entry.load() : entry;
+}
+
+/** A command with all that is below it imported: for help and completion of everything. */
+export async function loadAll(entry: CommandEntry): Promise<CommandSpec> {
+  const spec = await loadCommand(entry);
+  if (spec.commands === undefined) return spec;
+  return { ...spec, commands: await Promise.all(spec.commands.map(loadAll)) };
+}

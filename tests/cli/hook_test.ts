@@ -1,0 +1,274 @@
+// Hooks: lookups in TypeScript that the daemon loads by file, seen from other processes.
+
+import assert from "node:assert/strict";
+import type { HookInfo, HookStats } from "../../cli/daemon/answers.ts";
+import { DaemonScene, until } from "./daemon_scene.ts";
+
+const IPV4_TO_1 = `
+  let asked = 0;
+  export default (packet) => {
+    asked++;
+    return packet.etherType === 0x0800 ? 1 : 254;
+  };
+  export const stats = () => ({ asked });
+`;
+
+/** Interfaces vi0, vi1, vi2 on vale0. */
+async function attach(scene: DaemonScene): Promise<void> {
+  for (const name of ["vi0", "vi1", "vi2"]) {
+    await scene.ok("vale-ctl", "-n", name, "-C", "256");
+    await scene.ok("vale-ctl", "-a", `vale0:${name}`);
+  }
+}
+
+async function detach(scene: DaemonScene): Promise<void> {
+  for (const name of ["vi0", "vi1", "vi2"]) await scene.ok("vale-ctl", "-d", `vale0:${name}`);
+}
+
+/** Packets that each interface would have got, if somebody had it open. */
+async function arrived(scene: DaemonScene): Promise<number[]> {
+  const { ports } = await scene.json<{ ports: { drops: Record<string, number> }[] }>(
+    "stats",
+    "vale0",
+  );
+  return ports.map(({ drops }) => drops.notOpen);
+}
+
+function write(scene: DaemonScene, name: string, text: string): string {
+  Deno.writeTextFileSync(scene.path(name), text);
+  return name;
+}
+
+async function hooks(scene: DaemonScene): Promise<HookInfo[]> {
+  return (await scene.json<{ hooks: HookInfo[] }>("hook", "list")).hooks;
+}
+
+Deno.test("a hook decides for packets of other processes, until it is unloaded", async () => {
+  await using scene = new DaemonScene();
+  await attach(scene);
+  await scene.script("send_frames.ts", "vale0:vi0", "10");
+  assert.deepEqual(await arrived(scene), [0, 10, 10], "the learning bridge floods");
+
+  const file = write(scene, "hook.ts", IPV4_TO_1);
+  const loaded = await scene.json("hook", "load", "vale0", file);
+  assert.deepEqual(loaded, {
+    bridge: "vale0",
+    instance: "",
+    file: scene.path(file),
+    state: "active",
+    stuck: false,
+  });
+  await scene.script("send_frames.ts", "vale0:vi0", "10");
+  assert.deepEqual(await arrived(scene), [0, 20, 10], "IPv4 is for port 1 only");
+  const all = "ff:ff:ff:ff:ff:ff";
+  await scene.script("send_frames.ts", "vale0:vi0", "5", "02:00:00:00:00:01", all, "60", "arp");
+  assert.deepEqual(await arrived(scene), [0, 25, 15], "ARP still floods");
+
+  const stats = await scene.json<HookStats>("hook", "stats", "vale0");
+  assert.deepEqual([stats.packets, stats.errors, stats.own], [15, 0, { asked: 15 }]);
+  assert.ok(stats.batches >= 2 && stats.batches <= 15 && stats.busyMs > 0);
+  const [listed] = await hooks(scene);
+  assert.deepEqual([listed.bridge, listed.state, listed.packets], ["vale0", "active", 15]);
+
+  const text = await scene.ok("hook", "unload", "vale0");
+  assert.equal(text, `${scene.path(file)} is unloaded: it was asked about 15 packets\n`);
+  assert.deepEqual(await hooks(scene), []);
+  await scene.script("send_frames.ts", "vale0:vi0", "10");
+  assert.deepEqual(await arrived(scene), [0, 35, 25], "it learns again");
+});
+
+Deno.test("a hook may take batches, and imports its own files", async () => {
+  await using scene = new DaemonScene();
+  await attach(scene);
+  write(scene, "where.ts", "export const where: number = 2;");
+  const file = write(
+    scene,
+    "hook.ts",
+    `import { where } from "./where.ts";
+    function lookup(batch) {
+      for (let i = 0; i < batch.length; i++) batch.setDestination(i, where);
+    }
+    export default { lookup, batch: true };`,
+  );
+  await scene.ok("hook", "load", "vale0", file);
+  await scene.script("send_frames.ts", "vale0:vi0", "10");
+  assert.deepEqual(await arrived(scene), [0, 0, 10]);
+});
+
+Deno.test("loading again replaces a hook with the file as it is now", async () => {
+  await using scene = new DaemonScene();
+  await attach(scene);
+  write(scene, "to.ts", "export const to = 1;");
+  const file = write(scene, "hook.ts", 'import { to } from "./to.ts"; export default () => to;');
+  await scene.ok("hook", "load", "vale0", file);
+  await scene.script("send_frames.ts", "vale0:vi0", "3");
+  write(scene, "to.ts", "export const to = 2;");
+  const { replaced } = await scene.json("hook", "load", "vale0", file);
+  assert.equal(replaced, scene.path(file));
+  await scene.script("send_frames.ts", "vale0:vi0", "4");
+  assert.deepEqual(await arrived(scene), [0, 3, 4]);
+  const [hook, ...others] = await hooks(scene);
+  assert.deepEqual([hook.packets, hook.state, others], [4, "active", []]);
+});
+
+Deno.test("while a hook is replaced no packet is decided by the learning bridge", async () => {
+  await using scene = new DaemonScene();
+  await attach(scene);
+  const file = write(scene, "hook.ts", "export default () => 1;");
+  await scene.ok("hook", "load", "vale0", file);
+  const sender = new URL("send_frames.ts", import.meta.url).pathname;
+  const sending = scene.spawnProgram(Deno.execPath(), "run", "-A", sender, "vale0:vi0", "1e9");
+  let before = 0;
+  for (let round = 0; round < 5; round++) {
+    await until("packets flow", async () => (await arrived(scene))[1] > before);
+    await scene.ok("hook", "load", "vale0", file);
+    [, before] = await arrived(scene);
+  }
+  sending.process.kill("SIGKILL");
+  await sending.finish();
+  const [, wanted, leaked] = await arrived(scene);
+  assert.ok(wanted > 1000, `${wanted}`);
+  assert.equal(leaked, 0);
+});
+
+Deno.test("a hook that cannot be loaded is reported, and the one before stays", async () => {
+  await using scene = new DaemonScene();
+  await attach(scene);
+  await scene.ok("hook", "load", "vale0", write(scene, "good.ts", "export default () => 1;"));
+  const faults: [string, RegExp][] = [
+    ["export default () => {", /Expected '}'|Unexpected eof|<eof>/],
+    ['throw new Error("at its top");', /Error: at its top/],
+    ['import "./none.ts"; export default () => 1;', /Module not found ".*none\.ts"/],
+    ["export const lookup = () => 1;", /Its default export has to be a lookup/],
+    [
+      "export default async () => 1;",
+      /a function of kind AsyncFunction, which cannot decide at once/,
+    ],
+    ["export default { lookup: () => 1, batch: 1 };", /Its default export has to be a lookup/],
+    ["export default () => 1; export const stats = 5;", /Its export `stats` has to be a function/],
+  ];
+  for (const [source, message] of faults) {
+    const { code, stderr } = await scene.valet(
+      "hook",
+      "load",
+      "vale0",
+      write(scene, "bad.ts", source),
+    );
+    assert.equal(code, 1, source);
+    assert.match(stderr, /^valet: Cannot load the hook ".*bad\.ts": /);
+    assert.match(stderr, message);
+  }
+  const missing = await scene.valet("hook", "load", "vale0", "none.ts");
+  assert.match(
+    missing.stderr,
+    /^valet: Cannot load the hook ".*none\.ts": there is no such file\n$/,
+  );
+  assert.equal((await hooks(scene))[0].file, scene.path("good.ts"));
+  await scene.script("send_frames.ts", "vale0:vi0", "5");
+  assert.deepEqual(await arrived(scene), [0, 5, 0]);
+});
+
+Deno.test("a hook waits for its bridge, and is there again when the bridge is", async () => {
+  await using scene = new DaemonScene();
+  const file = write(scene, "hook.ts", "export default () => 2;");
+  const text = await scene.ok("hook", "load", "vale0", file);
+  assert.match(text, /waits for the bridge "vale0", which does not exist yet\n$/);
+  const stands = (state: string) => async (): Promise<boolean> =>
+    (await hooks(scene))[0].state === state;
+  for (let round = 1; round <= 2; round++) {
+    await until("it waits", stands("waiting"));
+    if (round === 1) await attach(scene);
+    else {for (const name of ["vi0", "vi1", "vi2"]) {
+        await scene.ok("vale-ctl", "-a", `vale0:${name}`);
+      }}
+    await until("it decides", stands("active"));
+    await scene.script("send_frames.ts", "vale0:vi0", "5");
+    assert.deepEqual(await arrived(scene), [0, 0, 5 * round]);
+    await detach(scene);
+  }
+  await until("it waits", stands("waiting"));
+});
+
+Deno.test("a hook that throws drops its packets, and the error is told", async () => {
+  await using scene = new DaemonScene();
+  await attach(scene);
+  const source = 'export default (packet) => { throw new RangeError("port " + packet.port); };';
+  await scene.ok("hook", "load", "vale0", write(scene, "hook.ts", source));
+  await scene.script("send_frames.ts", "vale0:vi0", "5").catch(() => {});
+  await until("the error is known", async () => (await hooks(scene))[0].lastError !== undefined);
+  const [hook] = await hooks(scene);
+  assert.equal(hook.lastError, "RangeError: port 0");
+  assert.ok(hook.errors >= 1);
+  assert.deepEqual(await arrived(scene), [0, 0, 0]);
+  assert.ok(
+    scene.logLines().some(({ message, error }) =>
+      message === "Hook failed" && error === "RangeError: port 0"
+    ),
+  );
+});
+
+Deno.test("what a hook writes to the console, and what fails in it later, is in the log", async () => {
+  await using scene = new DaemonScene();
+  const source = `
+    console.log("hello", { from: "the hook" });
+    console.error("bad");
+    setTimeout(() => { throw new Error("in a timer"); }, 1);
+    Promise.reject(new Error("in a promise"));
+    export default () => 1;`;
+  await scene.ok("hook", "load", "vale0", write(scene, "hook.ts", source));
+  const has = (level: string, text: string): boolean =>
+    scene.logLines().some((line) =>
+      line.level === level && (line.message === text || line.error === text)
+    );
+  await until(
+    "all is logged",
+    () =>
+      has("info", 'hello { from: "the hook" }') && has("error", "bad") &&
+      has("error", "Error: in a timer") && has("error", "Error: in a promise"),
+  );
+  assert.equal((await hooks(scene))[0].state, "waiting", "it goes on");
+});
+
+Deno.test("a hook that never returns can be unloaded, and the daemon goes on", async () => {
+  await using scene = new DaemonScene();
+  await attach(scene);
+  const source = "export default () => { for (;;); };";
+  await scene.ok("hook", "load", "vale0", write(scene, "hook.ts", source));
+  const sending = scene.script("send_frames.ts", "vale0:vi0", "1").catch(() => {});
+  await until("it is stuck", async () => (await hooks(scene))[0].packets > 0);
+  const stats = await scene.json<HookStats>("hook", "stats", "vale0");
+  assert.equal(stats.ownError, "It does not answer");
+  const { code, stderr } = await scene.valet("hook", "unload", "vale0");
+  assert.equal(code, 0);
+  assert.match(
+    stderr,
+    /hook\.ts does not end: if it loops, it takes a CPU until the daemon is stopped/,
+  );
+  assert.deepEqual(await hooks(scene), []);
+  await sending;
+  const before = await arrived(scene);
+  await scene.script("send_frames.ts", "vale0:vi0", "5");
+  assert.deepEqual(await arrived(scene), before.map((count, i) => count + (i === 0 ? 0 : 5)));
+});
+
+Deno.test("a daemon with a hook is not idle", async () => {
+  await using scene = new DaemonScene();
+  await scene.ok("daemon", "start", "--idle", "0.2");
+  await scene.ok("hook", "load", "vale0", write(scene, "hook.ts", "export default () => 1;"));
+  const pid = await scene.pid();
+  await scene.script("ask_when_idle.ts", "600");
+  assert.equal(await scene.pid(), pid);
+});
+
+Deno.test("valet hook stats and unload of a bridge without a hook fail", async () => {
+  await using scene = new DaemonScene();
+  await scene.ok("daemon", "start");
+  for (const action of ["stats", "unload"]) {
+    const { code, stderr } = await scene.valet("hook", action, "vale0");
+    assert.deepEqual([code, stderr], [
+      1,
+      'valet: Cannot find a hook on "vale0": none is loaded\n',
+    ]);
+  }
+  assert.equal((await scene.valet("hook", "load", "vale0")).code, 2);
+});
