@@ -60,7 +60,14 @@ export {
   type TableEntry,
 } from "./ffi/info.ts";
 export { libraryPath } from "./ffi/library_path.ts";
-export type { BatchLookup, Lookup, NativeFunction, NativeLookup } from "./ffi/lookup.ts";
+export type { KernelLookupCounters, KernelLookupStatus } from "./ffi/kernel_lookup.ts";
+export type {
+  BatchLookup,
+  KernelProgram,
+  Lookup,
+  NativeFunction,
+  NativeLookup,
+} from "./ffi/lookup.ts";
 export { LookupBatch } from "./ffi/lookup_batch.ts";
 export { LookupTable, type LookupTableOptions, type TableKey } from "./ffi/lookup_table.ts";
 export type { KeyBits, TableHome, TableKind, TableLayout } from "./ffi/table_home.ts";

@@ -85,7 +85,7 @@ int32_t valet_bpf_run(int32_t fd, void *data, uint32_t size, uint32_t repeat,
 	attributes.test.data_in = attributes.test.data_out = address(data);
 	attributes.test.data_size_in = attributes.test.data_size_out = size;
 	attributes.test.repeat = repeat;
-	if (ingress_ifindex) {
+	if (ingress_ifindex || rx_queue_index) {
 		attributes.test.ctx_in = address(&context);
 		attributes.test.ctx_size_in = sizeof(context);
 	}

@@ -52,6 +52,35 @@
 	VALET_LOOKUP_EXPORT(valet_hook_batch)
 
 /*
+ * The same for a function that uses `number` tables of valet_table.h, which it gets as a third
+ * argument. Exports as well what makes the lookup's context of the tables' addresses. It is never
+ * freed: a thread of the engine may be inside the lookup when the script that has set it is long
+ * gone.
+ */
+#define VALET_LOOKUP_TABLES(function, number)                                         \
+	static int32_t valet_hook_batch(struct valet_batch *batch, void *context)     \
+	{                                                                             \
+		struct valet_packet *packet = batch->packets;                         \
+		const uint32_t packets = batch->count, source = batch->source;        \
+		struct valet_table *const *tables = context;                          \
+                                                                                      \
+		for (uint32_t i = 0; i < packets; i++)                                \
+			packet[i].destination = function(&packet[i], source, tables); \
+		return 0;                                                             \
+	}                                                                             \
+	__attribute__((visibility("default"))) void *valet_hook_context(              \
+		const uint64_t *addresses);                                           \
+	void *valet_hook_context(const uint64_t *addresses)                           \
+	{                                                                             \
+		void **tables = __builtin_malloc((number) * sizeof(*tables));         \
+                                                                                      \
+		for (uint32_t i = 0; tables && i < (number); i++)                     \
+			tables[i] = (void *)(uintptr_t)addresses[i];                  \
+		return tables;                                                        \
+	}                                                                             \
+	VALET_LOOKUP_EXPORT(valet_hook_batch)
+
+/*
  * Big-endian numbers of `data`, of which `readable` bytes are there; 0 for what is not there as a
  * whole. They are read once: the compiler does not read them again after a check.
  */

@@ -23,6 +23,13 @@ import {
   removeLookup,
   takeBackLookups,
 } from "./installed_lookups.ts";
+import {
+  kernelLookupOf,
+  type KernelLookupStatus,
+  kernelLookupStatus,
+  removeKernelLookup,
+  setKernelLookup,
+} from "./kernel_lookup.ts";
 import { REGISTER, VALE_ATTACH, VALE_DETACH, VALE_POLLING } from "./layout.ts";
 import {
   type BatchLookup,
@@ -252,7 +259,7 @@ export class Bridge implements Disposable {
   get lookup(): Lookup | BatchLookup | NativeLookup | "learning" | "native" | "script" {
     const { backend } = this.#descriptor;
     if (this.#descriptor.closed) throw closedError("read", this.name, "netmap");
-    if (backend === "kernel") return "learning";
+    if (backend === "kernel") return kernelLookupOf(this.#descriptor, this.name);
     const kind = this.info().lookup;
     const lookup = installedLookup(this.#descriptor, this.name)?.lookup;
     const isOurs = lookup !== undefined && kind === (lookup.isNative ? "native" : "script");
@@ -272,9 +279,13 @@ export class Bridge implements Disposable {
    * comes around. The lookup of a Worker that is terminated goes with it: the bridge learns again.
    * A compiled hook runs on the thread that sends, and outlives the Worker that has set it.
    *
+   * On the kernel only hooks that `compile()` made can decide, as eBPF, and only with valet's lookup
+   * module (`c/module`).
+   *
    * @param lookup called with each packet, or with `{ batch: true }` with each batch
    * @throws {TypeError} if it is neither a function nor a compiled hook, or an async function
-   * @throws {NetmapError} ENXIO if the bridge has no ports yet, EOPNOTSUPP on the kernel
+   * @throws {NetmapError} ENXIO if the bridge has no ports yet; on the kernel EOPNOTSUPP for what is no
+   * compiled hook, ENOPKG without the lookup module, EPERM
    */
   setLookup(lookup: BatchLookup, options: LookupOptions & { batch: true }): void;
   /** Sets a function that is asked about each packet; null or "learning": the learning table. */
@@ -287,17 +298,18 @@ export class Bridge implements Disposable {
     { batch = false, fallback, onError }: LookupOptions = {},
   ): void {
     if (fallback !== undefined) checkInteger("fallback", fallback, 0, 0xffff_ffff);
+    const { backend, closed, library } = this.#descriptor;
     if (lookup === null || lookup === "learning") {
-      if (this.#descriptor.backend !== "kernel") removeLookup(this.#descriptor, this.name);
+      if (backend === "kernel") removeKernelLookup(this.#descriptor, this.name);
+      else removeLookup(this.#descriptor, this.name);
       return;
     }
-    const { backend, closed, library } = this.#descriptor;
     if (!isNativeLookup(lookup)) checkLookup(lookup);
     if (closed) throw closedError("lookup", this.name, "netmap");
-    // Machine code of this process is of no use in the kernel; the daemon takes it from itself only
-    if (isNativeLookup(lookup) && backend === "kernel") {
-      throw new NetmapError("lookup", "EOPNOTSUPP", { port: this.name, backend });
+    if (backend === "kernel") {
+      return setKernelLookup(this.#descriptor, this.name, lookup, this);
     }
+    // The daemon takes machine code from its own process only
     const set = isNativeLookup(lookup) ? engineLookup(lookup) : new ScriptLookup(
       library.functions,
       this.name,
@@ -306,6 +318,19 @@ export class Bridge implements Disposable {
       fallback === undefined ? undefined : { port: fallback, onError },
     );
     installLookup(this.#descriptor, this.name, set, this);
+  }
+
+  /**
+   * What a bridge of the kernel has for a lookup, and what was counted; undefined if it learns and never
+   * did otherwise.
+   *
+   * @throws {NetmapError} EOPNOTSUPP elsewhere: see `counters()`
+   */
+  kernelLookup(): KernelLookupStatus | undefined {
+    const { backend } = this.#descriptor;
+    if (backend === "kernel") return kernelLookupStatus(this.#descriptor, this.name);
+    const hint = "The engine counts at each port: bridge.counters()";
+    throw new NetmapError("lookup", "EOPNOTSUPP", { port: this.name, backend, hint });
   }
 
   /** How often the function that this thread has set has thrown since it was set. */

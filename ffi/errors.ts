@@ -107,7 +107,7 @@ export function check(result: number, operation: string, context?: ErrorContext)
 /** Name of the error that a negative result stands for; "EIO" for numbers that Linux does not have. */
 export function codeOf(result: number): string {
   const name = errorName(-result);
-  return /^E[0-9]/.test(name) ? "EIO" : name;
+  return /^E\d+$/.test(name) ? "EIO" : name;
 }
 
 /** What each call on something closed throws. */

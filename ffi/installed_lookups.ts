@@ -6,6 +6,7 @@
 
 import { Descriptor } from "./descriptor.ts";
 import { codeOf, NetmapError } from "./errors.ts";
+import { takeBackKernelLookups } from "./kernel_lookup.ts";
 import type { EngineLookup } from "./lookup.ts";
 import { lookupState } from "./lookup_state.ts";
 import { BRIDGE, LOOKUP, ValetRequest } from "./message.ts";
@@ -77,6 +78,7 @@ export function removeLookup(descriptor: Descriptor, bridge: string): void {
 
 /** Takes back what an owner has set, and frees what was busy before. Never throws. */
 export function takeBackLookups(owner: object): void {
+  takeBackKernelLookups(owner);
   for (const [key, entry] of installed) {
     if (entry.owner !== owner && entry.descriptor !== owner) continue;
     const { bridge, lookup } = entry;

@@ -6,6 +6,7 @@
 
 import { cString, type Descriptor } from "./descriptor.ts";
 import { closedError, codeOf, NetmapError } from "./errors.ts";
+import type { BatchLookup, Lookup, NativeLookup } from "./lookup.ts";
 
 /** What was counted on a bridge while it had a program, in packets. */
 export interface KernelLookupCounters {
@@ -176,4 +177,67 @@ export function kernelLookupStatus(
 /** No bridge, no lookup of the module's, no program: nothing to tell, nothing to remove. */
 function isNone(result: number): boolean {
   return result < 0 && ["EINVAL", "ENXIO", "ENOENT"].includes(codeOf(result));
+}
+
+/** A lookup that this thread has set on a bridge of the kernel. */
+interface Installed {
+  lookup: NativeLookup;
+  programId: number;
+  owner: object;
+  descriptor: Descriptor;
+}
+
+const installed = new Map<string, Installed>();
+
+/**
+ * Sets a bridge's lookup; it stays until it is replaced, its owner is closed, or the last port has left.
+ *
+ * @throws {NetmapError} EOPNOTSUPP if it cannot run in the kernel, and as `loadKernelLookup()`
+ */
+export function setKernelLookup(
+  descriptor: Descriptor,
+  bridge: string,
+  lookup: Lookup | BatchLookup | NativeLookup,
+  owner: object,
+): void {
+  if (typeof lookup === "function" || lookup.kernel === undefined) {
+    throw new NetmapError("lookup", "EOPNOTSUPP", {
+      port: bridge,
+      backend: "kernel",
+      hint: "The kernel runs compiled hooks: await compile(lookup), of valet's hook/mod.ts",
+    });
+  }
+  const { programId } = loadKernelLookup(descriptor, bridge, lookup.kernel().fd);
+  installed.set(bridge, { lookup, programId, owner, descriptor });
+}
+
+/** Removes a bridge's lookup, whoever has set it. */
+export function removeKernelLookup(descriptor: Descriptor, bridge: string): void {
+  unloadKernelLookup(descriptor, bridge);
+  installed.delete(bridge);
+}
+
+/** What decides for a bridge: what this thread has set, "native" for what others have set. */
+export function kernelLookupOf(
+  descriptor: Descriptor,
+  bridge: string,
+): NativeLookup | "learning" | "native" {
+  const { programId = 0 } = kernelLookupStatus(descriptor, bridge) ?? {};
+  if (programId === 0) return "learning";
+  const ours = installed.get(bridge);
+  return ours?.programId === programId ? ours.lookup : "native";
+}
+
+/** Removes the lookups that an owner has set. Never throws. */
+export function takeBackKernelLookups(owner: object): void {
+  for (const [bridge, entry] of installed) {
+    if (entry.owner !== owner && entry.descriptor !== owner) continue;
+    installed.delete(bridge);
+    try {
+      const { programId } = kernelLookupStatus(entry.descriptor, bridge) ?? {};
+      if (programId === entry.programId) unloadKernelLookup(entry.descriptor, bridge);
+    } catch {
+      // Without the permission, it stays
+    }
+  }
 }

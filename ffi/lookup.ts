@@ -42,6 +42,14 @@ export interface NativeFunction {
 export interface NativeLookup {
   /** Makes it ready to run, if it is not yet, and says where it is. */
   native(): NativeFunction;
+  /** The same for bridges of the kernel, if it can run there: loads it as eBPF. */
+  kernel?(): KernelProgram;
+}
+
+/** A lookup in the kernel: an eBPF program of type XDP. */
+export interface KernelProgram {
+  /** Its file descriptor. */
+  readonly fd: number;
 }
 
 /** A lookup as the engine is told of it. */

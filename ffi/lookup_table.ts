@@ -85,7 +85,11 @@ export class LookupTable {
   /** Bits of each part of a key. */
   readonly key: readonly KeyBits[];
 
-  /** @throws {RangeError} if an option is out of range */
+  /**
+   * Makes an empty table.
+   *
+   * @throws {RangeError} if an option is out of range
+   */
   constructor(options: LookupTableOptions) {
     const { key, kind = "values", capacity = 1024, home = "engine" } = options;
     const { ratePerSecond = 0, burst = 0 } = options;

@@ -12,6 +12,11 @@ const { IPV4, IPV6, ARP, VLAN, QINQ, QINQ_OLD } = EtherType;
 const { HOP_BY_HOP, ROUTING, FRAGMENT, AH, DESTINATION_OPTIONS } = Protocol;
 const { TCP, UDP, ICMP, ICMPV6, SCTP } = Protocol;
 
+/** Most VLAN tags that are followed; a frame with more reads as one that is cut off behind them. */
+export const MAX_VLAN_TAGS = 8;
+/** Most IPv6 extension headers that are followed; behind more of them nothing is known. */
+export const MAX_EXTENSION_HEADERS = 8;
+
 /**
  * Where the headers of one frame are. All positions count from the beginning of the DataView, -1
  * when a header is absent or not complete; they never lie outside the frame.
@@ -67,7 +72,8 @@ export class PacketHeaders {
     let at = offset + 14;
     if (at > end) return;
     let type = view.getUint16(at - 2);
-    while (type === VLAN || type === QINQ || type === QINQ_OLD) {
+    for (let tags = 0; type === VLAN || type === QINQ || type === QINQ_OLD; tags++) {
+      if (tags === MAX_VLAN_TAGS) return;
       if (at + 2 <= end && this.vlan < 0) this.vlan = view.getUint16(at) & 0xfff;
       at += 4;
       if (at > end) return;
@@ -114,9 +120,8 @@ export class PacketHeaders {
     const stop = this.end;
     let next = view.getUint8(at + 6);
     let header = at + 40;
-    // Each round moves at least 8 bytes ahead, so a hostile chain ends with the frame
-    while (isExtension(next)) {
-      if (header + 8 > stop) return;
+    for (let headers = 0; isExtension(next); headers++) {
+      if (headers === MAX_EXTENSION_HEADERS || header + 8 > stop) return;
       const following = view.getUint8(header);
       let units = view.getUint8(header + 1) + 1;
       if (next === FRAGMENT) {

@@ -147,6 +147,7 @@ const CONSTANTS: Record<keyof typeof constants, string> = {
   MAX_FRAGMENTS: "NETMAP_MAX_FRAGS",
   BROADCAST: "NM_BDG_BROADCAST",
   DROP: "NM_BDG_NOPORT",
+  LEARN: "VALET_LEARN",
   SLOT_FRAGMENTS_SHIFT: "NS_PORT_SHIFT",
 };
 
@@ -223,6 +224,7 @@ Deno.test({
     const lines = expected.map(([what, , c]) => `\tprintf("${what} %ld\\n", (long)(${c}));`);
     const output = await runC([
       "#include <stdio.h>",
+      '#include "../valet_lookup.h"',
       '#include "netmap_assert.h"', // its assertions are checked on the way
       "int main(void)",
       "{",

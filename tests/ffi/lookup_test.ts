@@ -250,7 +250,8 @@ Deno.test("only a function that returns at once can be a lookup", () => {
   for (const lookup of wrong) {
     assert.throws(() => s.bridge.lookup = lookup as null, {
       name: "TypeError",
-      message: /^Cannot use .* as a lookup: expected a function, a compiled hook, null or "learning"$/,
+      message:
+        /^Cannot use .* as a lookup: expected a function, a compiled hook, null or "learning"$/,
     });
   }
   // deno-lint-ignore explicit-function-return-type

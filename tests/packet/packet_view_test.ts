@@ -142,6 +142,43 @@ Deno.test("PacketView follows IPv6 extension headers to the transport header", (
   assert.deepEqual(verifyChecksums(frame), { ipv4: undefined, transport: true });
 });
 
+Deno.test("PacketView follows 8 VLAN tags; a frame with more reads as one that is cut off", () => {
+  const tagged = (tags: number): PacketView => {
+    const plain = PacketTemplate.udp({ src: "10.0.0.1:1", dst: "10.0.0.2:2" }).next();
+    const tag = Array.from({ length: tags }, (_, i) => [0x81, 0, 0, i + 5]).flat();
+    return attach(Uint8Array.from([...plain.subarray(0, 12), ...tag, ...plain.subarray(12)]));
+  };
+  const read = ({ vlan, etherType, destinationPort, networkOffset }: PacketView): unknown[] => [
+    vlan,
+    etherType,
+    destinationPort,
+    networkOffset,
+  ];
+  assert.deepEqual(read(tagged(8)), [5, EtherType.IPV4, 2, 46]);
+  assert.deepEqual(read(tagged(9)), [5, 0, 0, -1]);
+});
+
+Deno.test("PacketView follows 8 IPv6 extension headers, and knows nothing behind more", () => {
+  const extended = (headers: number): PacketView => {
+    const plain = PacketTemplate.udp({ src: "[::1]:5", dst: "[::2]:6" }).next();
+    const chain = Array.from(
+      { length: headers },
+      (_, i) => [i < headers - 1 ? 60 : 17, 0, 0, 0, 0, 0, 0, 0],
+    ).flat();
+    const bytes = Uint8Array.from([...plain.subarray(0, 54), ...chain, ...plain.subarray(54)]);
+    bytes[19] += chain.length;
+    bytes[20] = 60;
+    return attach(bytes);
+  };
+  const read = ({ isIpv6, protocol, destinationPort }: PacketView): unknown[] => [
+    isIpv6,
+    protocol,
+    destinationPort,
+  ];
+  assert.deepEqual(read(extended(8)), [true, 17, 6]);
+  assert.deepEqual(read(extended(9)), [true, 0, 0]);
+});
+
 Deno.test("PacketView gives ports for the first fragment only", () => {
   const frame = PacketTemplate.udp({ src: "10.0.0.1:5", dst: "10.0.0.2:6", length: 80 }).next();
   frame[20] = 0x20;

@@ -1,7 +1,7 @@
 /**
  * IPv4 goes to the next port, the rest to all: the lookup of the mSwitch tutorial.
  *
- *     deno run --allow-ffi scripts/lookups/ipv4_next_port.ts
+ *     deno run --allow-ffi scripts/hooks/ipv4_next_port.ts
  *
  * @module
  */
@@ -10,7 +10,7 @@
 import { BROADCAST, EtherType, type LookupPacket, Netmap, PacketTemplate } from "../../mod.ts";
 
 /** IPv4 of the last port goes nowhere: there is no next one, and the switch drops and counts it. */
-export function ipv4NextPort(packet: LookupPacket): number {
+export default function ipv4NextPort(packet: LookupPacket): number {
   return packet.etherType === EtherType.IPV4 ? packet.port + 1 : BROADCAST;
 }
 

@@ -1,0 +1,224 @@
+/** The hooks of scripts/hooks/ decide what they say, the same in all forms. */
+
+import assert from "node:assert/strict";
+
+import { compile, type HookConstants } from "../../hook/mod.ts";
+import {
+  BROADCAST,
+  DROP,
+  LEARN,
+  type Lookup,
+  type LookupTable,
+  PacketTemplate,
+  parseIpv4,
+  Protocol,
+} from "../../mod.ts";
+import { FrameSet } from "./forms.ts";
+import { captureFrames, type Frame, randomFrames } from "./frames.ts";
+
+interface HookModule {
+  default: Lookup;
+  constants?: HookConstants;
+  tables?: Record<string, LookupTable>;
+}
+
+/** All of them; that of rate_limit.ts depends on the time, so it has a test of its own. */
+const HOOKS = [
+  "acl.ts",
+  "hash_balance.ts",
+  "ipv4_next_port.ts",
+  "learning.ts",
+  "multistack.ts",
+  "static_routes.ts",
+  "vlan.ts",
+];
+
+async function load(file: string): Promise<HookModule> {
+  return await import(new URL(`../../scripts/hooks/${file}`, import.meta.url).href);
+}
+
+/** What a hook decides about one frame. */
+async function decide(file: string, template: PacketTemplate, port = 0): Promise<number> {
+  const bytes = template.next().slice();
+  const { default: lookup } = await load(file);
+  const frame = { bytes, length: bytes.length, fragments: 1, port, ring: 0 };
+  return new FrameSet([frame]).v8(lookup)[0];
+}
+
+Deno.test("the hooks in scripts/hooks/ take at most 40 lines", async () => {
+  const files = [...Deno.readDirSync(new URL("../../scripts/hooks/", import.meta.url))]
+    .map(({ name }) => name).sort();
+  assert.deepEqual(files, [...HOOKS, "rate_limit.ts"].sort());
+  for (const file of files) {
+    const text = await Deno.readTextFile(new URL(`../../scripts/hooks/${file}`, import.meta.url));
+    assert(text.split("\n").length - 1 <= 40, file);
+  }
+});
+
+/** Puts into tables what the script would. */
+function prepare({ routes, owners, ...others }: Record<string, LookupTable>): void {
+  for (const table of Object.values(others)) table.clear();
+  for (let port = 0; port < 6; port++) routes?.set(port, [2, BROADCAST, DROP, 0, 7][port % 5]);
+  for (const [i, port] of [53, 80, 1234].entries()) {
+    owners?.set([Protocol.UDP, parseIpv4("10.0.0.2"), port], 2 + i);
+  }
+}
+
+function stored(tables: Record<string, LookupTable>): unknown {
+  return Object.values(tables).map((table) =>
+    [...table].map(([key, value]) => `${key}: ${value}`).sort()
+  );
+}
+
+const SETS: readonly [title: string, frames: () => Frame[]][] = [
+  ["the tutorial's capture", captureFrames],
+  ["100,000 random frames", () => randomFrames(100_000, 5)],
+];
+for (const [title, frames] of SETS) {
+  Deno.test(`the hooks in scripts/hooks/ decide the same in all forms about ${title}`, async (t) => {
+    const set = new FrameSet(frames());
+    for (const file of HOOKS) {
+      await t.step(file, async () => {
+        const { default: lookup, constants, tables = {} } = await load(file);
+        prepare(tables);
+        const hook = await compile(lookup, { constants, tables });
+        const expected = set.v8(lookup);
+        const after = stored(tables);
+        prepare(tables);
+        const { address, context } = hook.native();
+        set.assertSame(set.native(address, { context }), expected, "machine code");
+        assert.deepEqual(stored(tables), after);
+        prepare(tables);
+        set.assertSame(
+          set.interpreted(hook.program, Object.values(tables)),
+          expected,
+          "intermediate form",
+        );
+        assert.deepEqual(stored(tables), after);
+      });
+    }
+  });
+}
+
+Deno.test("acl.ts lets the servers' HTTPS, SSH among servers, pings and answers through", async () => {
+  const decided = (src: string, dst: string, flags?: string): Promise<number> =>
+    decide("acl.ts", PacketTemplate.tcp({ src, dst, flags: flags ?? "S" }));
+  assert.equal(await decided("192.0.2.1:1000", "10.0.0.5:443"), LEARN);
+  assert.equal(await decided("192.0.2.1:1000", "10.0.0.5:22"), DROP);
+  assert.equal(await decided("192.0.2.1:1000", "10.0.1.5:443"), DROP);
+  assert.equal(await decided("10.0.0.7:1000", "10.0.0.5:22"), LEARN);
+  assert.equal(await decided("10.0.0.5:443", "192.0.2.1:1000", "SA"), LEARN);
+  const ends = { src: "192.0.2.1", dst: "10.0.0.5" };
+  assert.equal(await decide("acl.ts", PacketTemplate.udp(ends)), DROP);
+  assert.equal(await decide("acl.ts", PacketTemplate.arp(ends)), LEARN);
+  assert.equal(await decide("acl.ts", PacketTemplate.icmpEcho(ends)), LEARN);
+});
+
+Deno.test("hash_balance.ts sends both directions of a flow to one port, and flows to all", async () => {
+  const used = new Set<number>();
+  for (let i = 0; i < 64; i++) {
+    for (const [a, b] of [["10.0.0.1", "10.1.0.9"], ["[2001:db8::1]", "[2001:db8::2:9]"]]) {
+      for (const vlan of [undefined, 7]) {
+        const [src, dst] = [`${a}:${1000 + i}`, `${b}:80`];
+        const there = PacketTemplate.tcp({ src, dst, ...(vlan === undefined ? {} : { vlan }) });
+        const back = PacketTemplate.tcp({
+          src: dst,
+          dst: src,
+          ...(vlan === undefined ? {} : { vlan }),
+        });
+        const port = await decide("hash_balance.ts", there);
+        assert.equal(await decide("hash_balance.ts", back), port);
+        used.add(port);
+        assert.equal(await decide("hash_balance.ts", there, port), 0);
+      }
+    }
+  }
+  assert.deepEqual([...used].sort(), [1, 2, 3, 4]);
+});
+
+Deno.test("vlan.ts connects the trunk with each VLAN's port and nothing else", async () => {
+  const decided = (vlan: number, port: number): Promise<number> =>
+    decide("vlan.ts", PacketTemplate.udp({ src: "10.0.0.1", dst: "10.0.0.2", vlan }), port);
+  assert.equal(await decided(101, 0), 1);
+  assert.equal(await decided(108, 0), 8);
+  assert.equal(await decided(109, 0), DROP);
+  assert.equal(await decided(100, 0), DROP);
+  assert.equal(await decided(103, 3), 0);
+  assert.equal(await decided(103, 2), DROP);
+  const untagged = PacketTemplate.udp({ src: "10.0.0.1", dst: "10.0.0.2" });
+  assert.equal(await decide("vlan.ts", untagged), DROP);
+});
+
+Deno.test("ipv4_next_port.ts sends IPv4 to the next port and the rest to all", async () => {
+  const ends = { src: "10.0.0.1", dst: "10.0.0.2" };
+  assert.equal(await decide("ipv4_next_port.ts", PacketTemplate.udp(ends), 3), 4);
+  assert.equal(await decide("ipv4_next_port.ts", PacketTemplate.arp(ends), 3), BROADCAST);
+});
+
+Deno.test("learning.ts floods until it has heard a station", async () => {
+  const { tables } = await load("learning.ts");
+  tables!.stations.clear();
+  const ends = (from: number, to: number): PacketTemplate =>
+    PacketTemplate.udp({
+      src: "10.0.0.1",
+      dst: "10.0.0.2",
+      srcMac: `02:00:00:00:00:0${from}`,
+      dstMac: `02:00:00:00:00:0${to}`,
+    });
+  assert.equal(await decide("learning.ts", ends(1, 2), 5), BROADCAST);
+  assert.equal(await decide("learning.ts", ends(2, 1), 6), 5);
+  assert.equal(await decide("learning.ts", ends(1, 2), 7), 6);
+  assert.equal(await decide("learning.ts", ends(2, 1), 6), 7);
+  const group = PacketTemplate.udp({
+    src: "10.0.0.1",
+    dst: "10.0.0.2",
+    srcMac: "03:00:00:00:00:09",
+    dstMac: "01:00:5e:00:00:01",
+  });
+  assert.equal(await decide("learning.ts", group, 1), BROADCAST);
+  assert.equal(tables!.stations.size, 2);
+});
+
+Deno.test("multistack.ts sends what a stack owns to it and the rest to the host", async () => {
+  const { tables } = await load("multistack.ts");
+  prepare(tables!);
+  const udp = (dst: string): PacketTemplate => PacketTemplate.udp({ src: "10.0.0.1:9", dst });
+  assert.equal(await decide("multistack.ts", udp("10.0.0.2:53")), 2);
+  assert.equal(await decide("multistack.ts", udp("10.0.0.2:1234")), 4);
+  assert.equal(await decide("multistack.ts", udp("10.0.0.2:54")), 1);
+  assert.equal(await decide("multistack.ts", udp("10.0.0.3:53")), 1);
+  const tcp = PacketTemplate.tcp({ src: "10.0.0.1:9", dst: "10.0.0.2:53" });
+  assert.equal(await decide("multistack.ts", tcp), 1);
+  assert.equal(await decide("multistack.ts", udp("10.0.0.2:53"), 3), 0);
+});
+
+Deno.test("rate_limit.ts lets a source send its burst and what comes back in the time", async () => {
+  const { default: lookup, tables } = await load("rate_limit.ts");
+  const { rate, dropped } = tables!;
+  const frames = (src: string): Frame[] => {
+    const bytes = PacketTemplate.udp({ src, dst: "10.0.0.2" }).next().slice();
+    const frame = { bytes, length: bytes.length, fragments: 1, port: 0, ring: 0 };
+    return Array.from({ length: 20_000 }, () => frame);
+  };
+  const set = new FrameSet([...frames("10.0.0.1"), ...frames("10.0.0.3")]);
+  const hook = await compile(lookup, { tables: tables! });
+  const { address, context } = hook.native();
+  const forms = {
+    v8: () => set.v8(lookup),
+    native: () => set.native(address, { context }),
+    interpreted: () => set.interpreted(hook.program, Object.values(tables!)),
+  };
+  for (const [form, decide] of Object.entries(forms)) {
+    rate.clear();
+    dropped.clear();
+    const start = performance.now();
+    const decided = decide().filter((_, i) => i % 2 === 0);
+    // A tick of the bucket is about a millisecond
+    const most = 2 * (1000 + rate.ratePerSecond * (performance.now() - start + 2) / 1000);
+    const passed = decided.filter((port) => port === LEARN).length;
+    assert(passed >= 2000 && passed <= most, `${form}: ${passed}, at most ${most}`);
+    const lost = [...dropped].reduce((sum, [, packets]) => sum + packets, 0);
+    assert.equal(lost, decided.filter((port) => port === DROP).length);
+    assert.equal(lost + passed, decided.length);
+  }
+});
