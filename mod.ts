@@ -96,6 +96,7 @@ export { ReceiveLoop } from "./ffi/receive.ts";
 export { Region } from "./ffi/region.ts";
 export { Ring, RxRing } from "./ffi/ring.ts";
 export type { Sendable, SendAllOptions, SendOptions } from "./ffi/send.ts";
+export { Tap, type TapOptions } from "./ffi/tap.ts";
 export { TxRing } from "./ffi/tx_ring.ts";
 export type { WaitOptions } from "./ffi/wait.ts";
 

@@ -255,6 +255,30 @@ VALET_API uint32_t valet_table_used(const void *table);
  */
 VALET_API int32_t valet_table_next(void *table, uint32_t cursor, uint32_t *key, double *value);
 
+/*
+ * ---- TAP interfaces of the host ----
+ */
+
+/*
+ * Opens the TAP interface `name`, making it if there is none; "" or NULL: the kernel picks a name. The
+ * name it has goes to actual[16]. One that was made goes with the descriptor. Returns a file
+ * descriptor, which is no handle. -ENAMETOOLONG; -EPERM: not root (CAP_NET_ADMIN); -EBUSY: somebody
+ * has it open; -EINVAL: it is no TAP interface; -ENOENT: no /dev/net/tun.
+ */
+VALET_API int32_t valet_tap_open(const char *name, char *actual);
+
+/*
+ * Reads one frame that the host sends through the interface; what does not fit in `size` is cut
+ * off. Waits up to timeout_ms (-1: for ever). Returns its bytes, 0 = the time is up.
+ */
+VALET_API int32_t valet_tap_read(int32_t fd, void *frame, uint32_t size, int32_t timeout_ms);
+
+/* Hands the host one frame. -EIO: the interface is down; -EINVAL: shorter than an Ethernet header. */
+VALET_API int32_t valet_tap_write(int32_t fd, const void *frame, uint32_t bytes);
+
+/* Closes. Nothing of this may go on in another thread. */
+VALET_API int32_t valet_tap_close(int32_t fd);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,5 +1,5 @@
 /**
- * `valet hook`: lookups in TypeScript that the daemon loads by file.
+ * `valet hook`: lookups that the daemon, or netmap's kernel module, loads by file.
  *
  * @module
  */
@@ -14,17 +14,21 @@ import {
   type HookStats,
   type HookUnloaded,
 } from "./daemon/answers.ts";
+import type { HookForm, HookTableStats } from "./daemon/hook_messages.ts";
 import { ensureDaemon } from "./daemon/start.ts";
+import { listInKernel, loadInKernel, statsInKernel, unloadInKernel } from "./kernel_hook.ts";
 import { widthOf, writeLines } from "./ports.ts";
 import type { CommandSpec, OptionSpec } from "./table.ts";
 
-/** The daemon gives an import ten seconds. */
+/** The daemon gives a file ten seconds, or a minute when it is compiled. */
 const LOAD_MS = 20_000;
+const COMPILE_MS = 70_000;
 
 const JSON_OPTION: OptionSpec = { flags: "--json", description: "Print JSON" };
 
 const COLUMNS: readonly Column[] = [
   { title: "BRIDGE" },
+  { title: "FORM" },
   { title: "STATE" },
   { title: "SINCE", spare: 1 },
   { title: "PACKETS", align: "right" },
@@ -35,22 +39,30 @@ const COLUMNS: readonly Column[] = [
 const loadCommand: CommandSpec = {
   name: "load",
   description: "Load a file as the lookup of a bridge, in place of what is there\n\n" +
-    "Its default export is a lookup, (packet) => port, or { lookup, batch: true }; what its " +
-    "export `stats`, a function, returns is shown by `valet hook stats`. The hook decides " +
-    "whenever the bridge exists and nobody else has set a lookup there: if there is no such " +
-    "bridge yet, it waits for it. Load the file again after changing it.",
+    "A file in TypeScript: its default export is a lookup, (packet) => port, or " +
+    "{ lookup, batch: true }; where packets go at which it throws says its export `fallback`; what its " +
+    "export `stats`, a function, returns is shown by `valet hook stats`, and so are its `tables`. With " +
+    "--compile it runs as machine code; what the lookup names it exports as `constants` and `tables`.\n\n" +
+    "A file in C, NAME.c, includes valet_hook.h. Machine code runs in the daemon itself: where it " +
+    "crashes, the daemon and its ports go with it.\n\n" +
+    "The hook decides whenever the bridge exists and nobody else has set a lookup there: if there is " +
+    "no such bridge yet, it waits for it. Load the file again after changing it.\n\n" +
+    "On bridges of netmap's kernel module, files in TypeScript are compiled to eBPF and run by " +
+    "valet's module (c/module) in the kernel.",
   arguments: "<bridge:string> <file:file>",
-  options: [JSON_OPTION],
-  examples: [["Load a hook", "valet hook load vale0 ./firewall.ts"]],
+  options: [{ flags: "--compile", description: "Run it as machine code" }, JSON_OPTION],
+  examples: [
+    ["Load a hook", "valet hook load vale0 ./firewall.ts"],
+    ["As machine code", "valet hook load --compile vale0 ./firewall.ts"],
+    ["Written in C", "valet hook load vale0 ./firewall.c"],
+  ],
   action: async (options, [bridge, file], context) => {
     const path = existing(file, context);
-    requireEngine(context);
-    await ensureDaemon(context);
-    const { instance } = context;
-    const answer = ask<HookLoaded>(
-      { ask: "hook-load", bridge: bridgeOf(bridge), file: path, instance },
-      { timeoutMs: LOAD_MS },
-    );
+    const isKernel = onKernel(context);
+    const form = formOf(path, options.compile === true, isKernel);
+    const answer = isKernel
+      ? await loadInKernel(bridgeOf(bridge), path, context)
+      : await loadInDaemon(bridgeOf(bridge), path, form, context);
     if (answer.stuck) context.stderr.write(stuckNote(String(answer.replaced)));
     if (options.json) return writeJson(context, answer);
     const state = answer.state === "waiting"
@@ -68,7 +80,9 @@ const unloadCommand: CommandSpec = {
   options: [JSON_OPTION],
   action: (options, [bridge], context) => {
     const { instance } = context;
-    const answer = ask<HookUnloaded>({ ask: "hook-unload", bridge: bridgeOf(bridge), instance });
+    const answer = onKernel(context)
+      ? unloadInKernel(bridgeOf(bridge), context)
+      : ask<HookUnloaded>({ ask: "hook-unload", bridge: bridgeOf(bridge), instance });
     if (answer.stuck) context.stderr.write(stuckNote(answer.file));
     if (options.json) return writeJson(context, answer);
     const { file, packets, errors } = answer;
@@ -84,11 +98,14 @@ const listCommand: CommandSpec = {
   description: "List the hooks that are loaded",
   options: [JSON_OPTION],
   action: (options, _args, context) => {
-    const { hooks } = ask<{ hooks: HookInfo[] }>({ ask: "hook-list" });
+    const { hooks } = onKernel(context)
+      ? { hooks: listInKernel(context) }
+      : ask<{ hooks: HookInfo[] }>({ ask: "hook-list" });
     if (options.json) return writeJson(context, { hooks });
     if (hooks.length === 0) return context.stderr.write("No hooks are loaded\n");
-    const rows = hooks.map(({ bridge, instance, state, since, packets, errors, file }) => [
+    const rows = hooks.map(({ bridge, instance, form, state, since, packets, errors, file }) => [
       instance === "" ? bridge : `${bridge} (${instance})`,
+      form,
       state,
       since.slice(0, 19).replace("T", " "),
       String(packets),
@@ -107,14 +124,23 @@ const statsCommand: CommandSpec = {
   action: (options, [bridge], context) => {
     const { instance } = context;
     const question = { ask: "hook-stats", bridge: bridgeOf(bridge), instance };
-    const { hook } = ask<{ hook: HookStats }>(question);
+    const { hook } = onKernel(context)
+      ? { hook: statsInKernel(bridgeOf(bridge), context) }
+      : ask<{ hook: HookStats }>(question);
     if (options.json) return writeJson(context, hook);
-    const each = hook.packets > 0 ? formatDuration(hook.busyMs * 1e6 / hook.packets) : "-";
+    const { batches, busyMs } = hook;
+    const each = hook.packets > 0 ? formatDuration((busyMs ?? 0) * 1e6 / hook.packets) : "-";
     const lines: [string, string][] = [
       ["file", hook.file],
+      ["form", hook.form],
       ["state", hook.state],
       ["since", hook.since],
-      ["packets", `${hook.packets} in ${plural(hook.batches, "call")}, ${each} each`],
+      [
+        "packets",
+        batches === undefined
+          ? `${hook.packets}`
+          : `${hook.packets} in ${plural(batches, "call")}, ${each} each`,
+      ],
       [
         "errors",
         hook.errors === 0 ? "0" : `${hook.errors}, the last: ${hook.lastError ?? "not told"}`,
@@ -122,15 +148,25 @@ const statsCommand: CommandSpec = {
     ];
     if (hook.ownError !== undefined) lines.push(["stats()", `failed: ${hook.ownError}`]);
     else if (hook.own !== undefined) lines.push(["stats()", JSON.stringify(hook.own)]);
+    for (const [name, table] of Object.entries(hook.tables ?? {})) {
+      lines.push(["table", formatTable(name, table)]);
+    }
     writeLines(context.stdout, lines.map(([key, value]) => `${key.padEnd(8)} ${value}`));
   },
 };
 
+/** "routes, 2 of 1024 values: 1: 2, 5: 0" */
+function formatTable(name: string, { kind, size, capacity, entries }: HookTableStats): string {
+  const texts = entries.map(([key, value]) => `${[key].flat().join(" ")}: ${value}`);
+  if (entries.length < size) texts.push("...");
+  return `${name}, ${size} of ${capacity} ${kind}${size === 0 ? "" : `: ${texts.join(", ")}`}`;
+}
+
 /** `valet hook` */
 export const hookCommand: CommandSpec = {
   name: "hook",
-  description: "Load a lookup written in TypeScript into the daemon, or unload it\n\n" +
-    "A hook decides where the packets of a bridge go, for all processes that use the daemon.",
+  description: "Load a lookup written in TypeScript or C, or unload it\n\n" +
+    "A hook decides where the packets of a bridge go, for all processes that use it.",
   examples: [
     ["Load a hook", "valet hook load vale0 ./firewall.ts"],
     ["What it has done", "valet hook stats vale0"],
@@ -162,15 +198,45 @@ function existing(file: string, context: Context): string {
   throw new Error(`Cannot load the hook "${path}": it is no file`);
 }
 
-/** The kernel's bridges call no TypeScript, and a hook in the daemon would be on other bridges. */
-function requireEngine({ backend, instance }: Context): void {
-  if (backend === "daemon") return;
+/** Whether the bridges are those of netmap's module. */
+function onKernel({ backend, instance }: Context): boolean {
+  if (backend === "daemon") return false;
   using netmap = Netmap.open({ backend, instance });
-  if (netmap.backend !== "kernel") return;
-  throw new Error(
-    "Cannot load a hook: the bridges here are those of netmap's kernel module, which calls no " +
-      "TypeScript\nHint: With VALET_BACKEND=daemon, this command and all others use valet's daemon",
-  );
+  return netmap.backend === "kernel";
+}
+
+/** What to make of a file, by how its name ends. */
+function formOf(file: string, isCompiled: boolean, isKernel: boolean): HookForm {
+  const daemon = "Hint: With VALET_BACKEND=daemon, this command and all others use valet's daemon";
+  if (/\.o$/.test(file)) {
+    throw new Error(
+      `Cannot load the hook "${file}": object files are not supported\n` +
+        "Hint: Write it in TypeScript, which is compiled to eBPF on the kernel, or load a file in C",
+    );
+  }
+  if (!/\.c$/.test(file)) return isKernel ? "eBPF" : isCompiled ? "compiled" : "TypeScript";
+  if (isKernel) {
+    throw new Error(
+      `Cannot load the hook "${file}": the bridges here are those of netmap's kernel module, which ` +
+        `runs hooks in TypeScript only, as eBPF\n${daemon}`,
+    );
+  }
+  if (/^[a-z][a-z0-9+.-]+:/i.test(file) && !file.startsWith("file:")) {
+    throw new Error(`Cannot load the hook "${file}": a hook in C has to be a file of this machine`);
+  }
+  return "C";
+}
+
+async function loadInDaemon(
+  bridge: string,
+  file: string,
+  form: HookForm,
+  context: Context,
+): Promise<HookLoaded> {
+  await ensureDaemon(context);
+  const { instance } = context;
+  const timeoutMs = form === "TypeScript" ? LOAD_MS : COMPILE_MS;
+  return ask<HookLoaded>({ ask: "hook-load", bridge, file, form, instance }, { timeoutMs });
 }
 
 function writeJson({ stdout }: Context, answer: object): void {

@@ -179,6 +179,21 @@ export const SYMBOLS = {
     result: "i32",
   },
   valet_bpf_probe: { parameters: ["buffer" /* why */], result: "i32" },
+  valet_tap_open: { parameters: ["buffer", /* name */ "buffer" /* actual */], result: "i32" },
+  valet_tap_read: {
+    parameters: [
+      "i32", /* fd */
+      "buffer", /* frame */
+      "u32", /* size */
+      "i32", /* timeout_ms */
+    ],
+    result: "i32",
+  },
+  valet_tap_write: {
+    parameters: ["i32", /* fd */ "buffer", /* frame */ "u32" /* bytes */],
+    result: "i32",
+  },
+  valet_tap_close: { parameters: ["i32" /* fd */], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The functions, ready to be called. */

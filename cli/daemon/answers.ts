@@ -5,7 +5,7 @@
  */
 
 import { askDaemon, type AskOptions, type DaemonQuestion, type DaemonStatus } from "../../mod.ts";
-import type { HookState } from "./hook_messages.ts";
+import type { HookForm, HookState, HookTableStats } from "./hook_messages.ts";
 import type { LogLevel } from "./log.ts";
 
 /** The answer to "status". */
@@ -36,20 +36,23 @@ export interface HookInfo {
   readonly instance: string;
   /** As it was given. */
   readonly file: string;
+  /** What runs. */
+  readonly form: HookForm;
   /** Since when: "2026-01-31T23:59:59.123Z". */
   readonly since: string;
   /** How it stands. */
   readonly state: HookState;
-  /** Packets that it was asked about. */
+  /** Packets that it was asked about; of machine code: as the bridge's ports have counted them. */
   readonly packets: number;
-  /** Calls that threw. */
+  /** Calls that threw, with a fallback packets; of machine code: packets at which it failed. */
   readonly errors: number;
   /** What was thrown last. */
   readonly lastError?: string | undefined;
 }
 
 /** A hook, as "hook-load" answers. */
-export interface HookLoaded extends Pick<HookInfo, "bridge" | "instance" | "file" | "state"> {
+export interface HookLoaded
+  extends Pick<HookInfo, "bridge" | "instance" | "file" | "form" | "state"> {
   /** File of the hook that was there before. */
   readonly replaced?: string | undefined;
   /** That one did not end. */
@@ -64,10 +67,12 @@ export interface HookUnloaded extends HookInfo {
 
 /** A hook, as "hook-stats" answers. */
 export interface HookStats extends HookInfo {
-  /** Calls of it. */
-  readonly batches: number;
-  /** Milliseconds in it. */
-  readonly busyMs: number;
+  /** Calls of it; undefined for machine code, which nobody counts. */
+  readonly batches?: number | undefined;
+  /** Milliseconds in it; undefined likewise. */
+  readonly busyMs?: number | undefined;
+  /** The tables that its file exports. */
+  readonly tables?: Readonly<Record<string, HookTableStats>> | undefined;
   /** What its export `stats()` says. */
   readonly own?: unknown;
   /** Why that is not known. */

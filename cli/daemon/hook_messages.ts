@@ -26,8 +26,33 @@ export interface HookLoad {
   readonly bridge: string;
   /** Which engine. */
   readonly instance: string;
+  /** What to make of the file. */
+  readonly form: HookForm;
+  /**
+   * 0 or 1, another one than that of the hook that is replaced: machine code has to be another one's
+   * too, or taking back the old hook would take back the new one.
+   */
+  readonly place: number;
   /** Where the Worker counts, in the order of {@linkcode Count}: numbers. */
   readonly counts: SharedArrayBuffer;
+}
+
+/**
+ * What a hook is: a function that V8 runs, the same as machine code of `compile()`, a lookup in C, or, on
+ * bridges of the kernel, a program that the kernel runs.
+ */
+export type HookForm = "TypeScript" | "compiled" | "C" | "eBPF";
+
+/** A table that a hook's file exports. */
+export interface HookTableStats {
+  /** "values", "counters" or "buckets". */
+  readonly kind: string;
+  /** Entries in it. */
+  readonly size: number;
+  /** Most entries. */
+  readonly capacity: number;
+  /** Some of the entries; of buckets: the tokens. */
+  readonly entries: readonly (readonly [key: number | readonly number[], value: number])[];
 }
 
 /** From the Worker. */
@@ -36,12 +61,13 @@ export type HookEvent =
   | { readonly type: "loaded" }
   /** It could not be; the Worker can be ended. */
   | { readonly type: "failed"; readonly error: string }
-  /** What `stats()` said; undefined when the hook has none. */
+  /** What `stats()` said, undefined when the hook has none, and its tables. */
   | {
     readonly type: "stats";
     readonly id: number;
     readonly value?: unknown;
     readonly error?: string;
+    readonly tables?: Readonly<Record<string, HookTableStats>> | undefined;
   }
   /** A line for the daemon's log. */
   | {
@@ -55,15 +81,15 @@ export type HookEvent =
   /** Taken back. */
   | { readonly type: "closed" };
 
-/** What a Worker counts. */
+/** What a Worker counts. Machine code is not counted: the bridge's ports are. */
 export const Count = {
   /** Packets that the lookup was asked about. */
   PACKETS: 0,
-  /** Calls of it. */
+  /** Calls of it; machine code: 0. */
   BATCHES: 1,
-  /** Calls that threw. */
+  /** Calls that threw, with a fallback packets; machine code: packets at which it failed. */
   ERRORS: 2,
-  /** Milliseconds in it. */
+  /** Milliseconds in it; machine code: 0. */
   BUSY_MS: 3,
   /** How it stands: index into {@linkcode HOOK_STATES}. */
   STATE: 4,

@@ -8,13 +8,10 @@
  * @module
  */
 
-import {
-  type Bridge,
-  type LookupBatch,
-  type LookupPacket,
-  Netmap,
-  NetmapError,
-} from "../../mod.ts";
+import { join } from "node:path";
+import { type Bridge, DROP, type LookupBatch, Netmap, NetmapError } from "../../mod.ts";
+import { BridgeCounts } from "./bridge_counts.ts";
+import { describeTables, type HookFile, readHookFile } from "./hook_file.ts";
 import {
   Count,
   HOOK_STATES,
@@ -38,29 +35,26 @@ const scope = self as unknown as {
   close(): void;
 };
 
-/** What a hook's file exports. */
-interface HookModule {
-  decide: (batch: LookupBatch) => void;
-  stats: (() => unknown) | undefined;
-}
-
 /** The hook of this Worker. */
 class Hook {
   readonly #netmap: Netmap;
   readonly #bridge: Bridge;
-  readonly #module: HookModule;
+  readonly #file: HookFile;
   readonly #counts: Float64Array;
+  /** Of machine code. */
+  readonly #seen: BridgeCounts | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Set since the bridge has last been missing. */
   #placed = false;
   #errorAt = -Infinity;
 
-  constructor({ bridge, instance, counts }: HookLoad, module: HookModule) {
+  constructor({ bridge, instance, counts }: HookLoad, file: HookFile) {
     this.#counts = new Float64Array(counts);
-    this.#module = module;
+    this.#file = file;
     this.#netmap = Netmap.open({ backend: "daemon", instance });
     try {
       this.#bridge = this.#netmap.bridge(bridge);
+      if (file.native !== undefined) this.#seen = new BridgeCounts(this.#bridge);
       this.#set("waiting");
       this.#place();
     } catch (error) {
@@ -75,7 +69,11 @@ class Hook {
     try {
       const kind = this.#bridge.info().lookup;
       if (kind === "learning") this.#place();
-      else this.#set(this.#placed && kind === "script" ? "active" : "replaced");
+      else if (!this.#placed || kind !== this.#kind) this.#set("replaced");
+      else {
+        this.#set("active");
+        this.#count();
+      }
     } catch (error) {
       this.#missing(error);
     }
@@ -83,23 +81,47 @@ class Hook {
 
   /** What the hook says about itself. */
   stats(): unknown {
-    return this.#module.stats?.();
+    return this.#file.stats?.();
+  }
+
+  /** What is in its tables. */
+  tables(): ReturnType<typeof describeTables> {
+    return describeTables(this.#file.tables);
   }
 
   /** Takes the lookup back. */
   close(): void {
     clearInterval(this.#timer);
-    this.#netmap.close();
+    try {
+      this.check(); // for the last counts
+    } finally {
+      this.#netmap.close();
+    }
+  }
+
+  get #kind(): "native" | "script" {
+    return this.#file.native === undefined ? "script" : "native";
   }
 
   #place(): void {
     try {
-      this.#bridge.setLookup(this.#decide, { batch: true });
+      const { native } = this.#file;
+      if (native !== undefined) this.#bridge.setLookup(native);
+      else this.#bridge.setLookup(this.#decide, { batch: true });
       this.#placed = true;
+      this.#seen?.start();
       this.#set("active");
     } catch (error) {
       this.#missing(error);
     }
+  }
+
+  /** Machine code: by what the ports have counted. */
+  #count(): void {
+    if (this.#seen === undefined) return;
+    this.#seen.update();
+    this.#counts[Count.PACKETS] = this.#seen.packets;
+    this.#counts[Count.ERRORS] = this.#seen.failed;
   }
 
   #missing(error: unknown): void {
@@ -118,17 +140,24 @@ class Hook {
     counts[Count.PACKETS] += batch.length;
     counts[Count.BATCHES]++;
     try {
-      this.#module.decide(batch);
+      this.#file.decide!(batch, this.#caught);
     } catch (error) {
-      counts[Count.ERRORS]++;
-      if (begin - this.#errorAt > ERROR_MS) {
-        this.#errorAt = begin;
-        scope.postMessage({ type: "error", error: describe(error) });
-      }
-      throw error;
+      const port = this.#caught(error);
+      if (this.#file.fallback === undefined) throw error;
+      batch.decideRest(port);
     } finally {
       counts[Count.BUSY_MS] += performance.now() - begin;
     }
+  };
+
+  #caught = (error: unknown): number => {
+    this.#counts[Count.ERRORS]++;
+    const now = performance.now();
+    if (now - this.#errorAt > ERROR_MS) {
+      this.#errorAt = now;
+      scope.postMessage({ type: "error", error: describe(error) });
+    }
+    return this.#file.fallback ?? DROP;
   };
 }
 
@@ -143,11 +172,19 @@ scope.onmessage = ({ data }) => {
 
 async function load(command: HookLoad): Promise<void> {
   try {
-    hook = new Hook(command, readModule(await import(command.url)));
+    const { url, form, place } = command;
+    hook = new Hook(command, await readHookFile(url, form, place === 0 ? undefined : otherCache()));
     scope.postMessage({ type: "loaded" });
   } catch (error) {
     scope.postMessage({ type: "failed", error: describe(error) });
   }
+}
+
+/** A folder of hooks beside the usual one: the same code from there is another one in this process. */
+function otherCache(): string {
+  const { XDG_CACHE_HOME = "", HOME = "" } = Deno.env.toObject();
+  const cache = XDG_CACHE_HOME.startsWith("/") ? XDG_CACHE_HOME : join(HOME, ".cache");
+  return join(cache, "valet", "hooks-2");
 }
 
 function stats(id: number): void {
@@ -155,7 +192,8 @@ function stats(id: number): void {
     // By way of JSON, so that what cannot be sent fails here
     const text = JSON.stringify(hook?.stats());
     const value = text === undefined ? undefined : JSON.parse(text);
-    scope.postMessage({ type: "stats", id, value });
+    hook?.check();
+    scope.postMessage({ type: "stats", id, value, tables: hook?.tables() });
   } catch (error) {
     scope.postMessage({ type: "stats", id, error: describe(error) });
   }
@@ -168,32 +206,6 @@ function end(): void {
     scope.postMessage({ type: "error", error: describe(error) });
   }
   scope.postMessage({ type: "closed" });
-}
-
-/** The default export: a lookup, or `{ lookup, batch }`. */
-function readModule(module: Record<string, unknown>): HookModule {
-  const { default: main, stats } = module;
-  const isObject = typeof main === "object" && main !== null;
-  const { lookup, batch = false } = isObject ? main as Record<string, unknown> : { lookup: main };
-  if (typeof lookup !== "function" || typeof batch !== "boolean") {
-    throw new TypeError(
-      "Its default export has to be a lookup, (packet) => port, or { lookup, batch: true } for " +
-        "one that is called with batches",
-    );
-  }
-  const kind = Object.prototype.toString.call(lookup).slice(8, -1);
-  if (kind !== "Function") {
-    throw new TypeError(`Its lookup is a function of kind ${kind}, which cannot decide at once`);
-  }
-  if (stats !== undefined && typeof stats !== "function") {
-    throw new TypeError("Its export `stats` has to be a function");
-  }
-  return {
-    decide: batch
-      ? lookup as (batch: LookupBatch) => void
-      : (batch) => batch.decideEach(lookup as (packet: LookupPacket) => number),
-    stats: stats as (() => unknown) | undefined,
-  };
 }
 
 function describe(error: unknown): string {

@@ -1,17 +1,27 @@
 /**
- * Hooks: lookups in TypeScript that the daemon loads by file, each in a Worker of its own.
+ * Hooks: lookups that the daemon loads by file, each in a Worker of its own. What is machine code runs in the
+ * threads that forward packets; its Worker keeps it in place, and has its tables.
  *
  * @module
  */
 
 import { pathToFileURL } from "node:url";
 import { type DaemonAnswer, Netmap, NetmapError } from "../../mod.ts";
-import { Count, HOOK_STATES, type HookCommand, type HookEvent } from "./hook_messages.ts";
+import {
+  Count,
+  HOOK_STATES,
+  type HookCommand,
+  type HookEvent,
+  type HookForm,
+} from "./hook_messages.ts";
 import type { HookInfo, HookStats } from "./answers.ts";
 import type { Log } from "./log.ts";
 
 /** A file that has not been imported after this time is given up. */
 const LOAD_MS = 10_000;
+
+/** The same for files that are compiled. */
+const COMPILE_MS = 60_000;
 
 /** A Worker that does not answer within this time is stuck in its hook's code. */
 const ANSWER_MS = 1000;
@@ -32,11 +42,17 @@ class LoadedHook {
   readonly instance: string;
   /** As it was given. */
   readonly file: string;
+  /** What runs. */
+  readonly form: HookForm;
+  /** See {@linkcode HookLoad}. */
+  readonly place: number;
 
-  constructor(bridge: string, instance: string, file: string, log: Log) {
+  constructor({ bridge, instance, file, form }: HookSource, place: number, log: Log) {
     this.bridge = bridge;
     this.instance = instance;
     this.file = file;
+    this.form = form;
+    this.place = place;
     this.#log = log;
     this.#worker.onmessage = ({ data }: MessageEvent<HookEvent>) => this.#event(data);
     this.#worker.onerror = (event) => {
@@ -49,17 +65,19 @@ class LoadedHook {
 
   /** Imports the file and sets the lookup. Throws, with the Worker ended, if that fails. */
   async load(): Promise<void> {
-    const { bridge, instance } = this;
-    const loaded = this.#next(["loaded", "failed"], LOAD_MS);
-    this.#send({ type: "load", url: urlOf(this.file), bridge, instance, counts: this.#counts });
+    const { bridge, instance, form, place } = this;
+    const limitMs = form === "TypeScript" ? LOAD_MS : COMPILE_MS;
+    const loaded = this.#next(["loaded", "failed"], limitMs);
+    const url = urlOf(this.file), counts = this.#counts;
+    this.#send({ type: "load", url, bridge, instance, form, place, counts });
     const event = await loaded;
     if (event?.type === "loaded") return;
     this.#worker.terminate();
     throw new Error(
       event?.type === "failed"
         ? event.error
-        : `It has not been imported after ${
-          LOAD_MS / 1000
+        : `It has not been loaded after ${
+          limitMs / 1000
         } s: does it wait or loop at its top level?`,
     );
   }
@@ -89,11 +107,12 @@ class LoadedHook {
   /** What is known without asking the Worker. */
   info(): HookInfo {
     const counts = new Float64Array(this.#counts);
-    const { bridge, instance, file } = this;
+    const { bridge, instance, file, form } = this;
     return {
       bridge,
       instance,
       file,
+      form,
       since: this.#since,
       state: this.#ended ? "ended" : HOOK_STATES[counts[Count.STATE]],
       packets: counts[Count.PACKETS],
@@ -113,12 +132,12 @@ class LoadedHook {
       : event.error !== undefined
       ? { ownError: event.error }
       : { own: event.value };
-    return {
-      ...this.info(),
+    const calls = this.form !== "TypeScript" ? {} : {
       batches: counts[Count.BATCHES],
       busyMs: Number(counts[Count.BUSY_MS].toFixed(3)),
-      ...own,
     };
+    const tables = event?.type === "stats" ? event.tables : undefined;
+    return { ...this.info(), ...calls, ...own, tables };
   }
 
   #send(command: HookCommand): void {
@@ -158,6 +177,18 @@ class LoadedHook {
   }
 }
 
+/** Which file is to be the hook of which bridge. */
+export interface HookSource {
+  /** "vale0" */
+  readonly bridge: string;
+  /** Which engine. */
+  readonly instance: string;
+  /** Path or URL. */
+  readonly file: string;
+  /** What to make of it. */
+  readonly form: HookForm;
+}
+
 /** All hooks of the daemon. */
 export class Hooks {
   readonly #log: Log;
@@ -182,16 +213,17 @@ export class Hooks {
   }
 
   /** Loads a file as the hook of a bridge, in place of the one that is there. */
-  load(bridge: string, instance: string, file: string): Promise<DaemonAnswer> {
+  load(source: HookSource): Promise<DaemonAnswer> {
+    const { bridge, instance, file, form } = source;
     return this.#change(async () => {
-      const hook = new LoadedHook(bridge, instance, file, this.#log);
+      const old = this.#hooks.get(keyOf(bridge, instance));
+      const hook = new LoadedHook(source, old?.place === 0 ? 1 : 0, this.#log);
       try {
         await hook.load();
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         return { ok: false, error: `Cannot load the hook "${file}": ${message}` };
       }
-      const old = this.#hooks.get(keyOf(bridge, instance));
       this.#hooks.set(keyOf(bridge, instance), hook);
       const isStuck = await old?.close() === false;
       hook.check();
@@ -201,10 +233,11 @@ export class Hooks {
         bridge,
         instance: instance || undefined,
         file,
+        form,
         state,
         replaced,
       });
-      return { ok: true, bridge, instance, file, state, replaced, stuck: isStuck };
+      return { ok: true, bridge, instance, file, form, state, replaced, stuck: isStuck };
     });
   }
 

@@ -13,6 +13,7 @@ import {
   type PendingQuestion,
 } from "../../mod.ts";
 import type { StatusAnswer } from "./answers.ts";
+import type { HookForm } from "./hook_messages.ts";
 import { Hooks } from "./hooks.ts";
 import { isLogLevel, type Log, LOG_LEVELS } from "./log.ts";
 
@@ -152,7 +153,12 @@ export class Host implements AsyncDisposable {
       case "hook-list":
         return { ok: true, hooks: this.#hooks.list() };
       case "hook-load":
-        return this.#hooks.load(text("bridge", bridge), text("instance", instance), file(question));
+        return this.#hooks.load({
+          bridge: text("bridge", bridge),
+          instance: text("instance", instance),
+          file: file(question),
+          form: hookForm(question),
+        });
       case "hook-unload":
         return this.#hooks.unload(text("bridge", bridge), text("instance", instance));
       case "hook-stats":
@@ -193,6 +199,13 @@ function withoutAsker(status: StatusAnswer): StatusAnswer {
 function text(name: string, value: unknown): string {
   if (typeof value === "string") return value;
   throw new Error(`Cannot use ${JSON.stringify(value)} as ${name}: expected a string`);
+}
+
+function hookForm({ form = "TypeScript" }: DaemonQuestion): HookForm {
+  if (form === "TypeScript" || form === "compiled" || form === "C") return form;
+  throw new Error(
+    `Cannot use ${JSON.stringify(form)} as form: it is "TypeScript", "compiled" or "C"`,
+  );
 }
 
 function file({ file }: DaemonQuestion): string {

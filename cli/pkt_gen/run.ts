@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Netmap } from "../../mod.ts";
+import { type Netmap, parsePortName, RegisterMode } from "../../mod.ts";
 import type { Context } from "../context.ts";
 import { openNetmap } from "../open.ts";
 import { sleep } from "../sleep.ts";
@@ -21,6 +21,7 @@ import { interfaceFacts, readPacket } from "./interface.ts";
 import type { Job, OpenedPort } from "./job.ts";
 import { OptionBit, type Options } from "./options.ts";
 import { describeRange, isVarying, parseMacRange } from "./ranges.ts";
+import { mostThreads, queuesOf, ringOf } from "./rings.ts";
 
 /** Reports on less time than this mean nothing, in microseconds. */
 const SHORT_US = 10_000;
@@ -43,9 +44,15 @@ class PktGen {
   readonly #options: Options;
   readonly #context: Context;
   readonly #crew: Crew;
+  readonly #isSender: boolean;
+  /** Which rings the name asks for. */
+  readonly #mode: RegisterMode;
   #netmap: Netmap | undefined;
 
   constructor(options: Options, context: Context) {
+    const { device, name, run } = options;
+    this.#isSender = run === "tx" || run === "txseq";
+    this.#mode = device === "netmap" ? parsePortName(name).mode : RegisterMode.ALL_NIC;
     this.#options = options;
     this.#context = context;
     this.#crew = new Crew(options.threads, context);
@@ -124,7 +131,7 @@ class PktGen {
     if (options.device === "netmap") this.#netmap = await openNetmap(context);
     const facts = interfaceFacts(options.name, this.#netmap?.backend === "kernel");
     const bytes = packet?.length ?? options.bytes;
-    if (options.run.startsWith("tx") && bytes > facts.mostBytes) {
+    if (this.#isSender && bytes > facts.mostBytes) {
       throw new Error(
         `Cannot send packets of ${bytes} bytes on "${options.name}": its MTU allows ` +
           `${facts.mostBytes}\nHint: A smaller -l, or a larger MTU: "ip link set ... mtu ..."`,
@@ -136,7 +143,7 @@ class PktGen {
       count: this.#countOf(0),
       backend: this.#netmap?.backend ?? "embedded",
       instance: context.instance,
-      ring: options.threads > 1 ? { index: 0, host: false } : undefined,
+      ring: options.threads > 1 ? ringOf(0, this.#mode) : undefined,
       frame: {
         family: options.family,
         bytes: options.bytes,
@@ -158,25 +165,29 @@ class PktGen {
   }
 
   #jobOf(thread: number, first: Job, { rings }: OpenedPort): Job {
-    const isSender = this.#options.run.startsWith("tx");
-    const own = isSender ? rings.tx : rings.rx;
-    const host = thread >= own;
+    const { own } = queuesOf(rings, this.#isSender);
     return {
       ...first,
       thread,
       count: this.#countOf(thread),
-      ring: { index: host ? thread - own : thread, host },
+      ring: ringOf(thread, this.#mode, own),
     };
   }
 
   async #openFirst(job: Job): Promise<OpenedPort> {
+    if (this.#options.device === "tap") {
+      this.#log("main [3207]", `want to use tap ${this.#options.name}`);
+    }
     const opened = await this.#crew.open(job);
+    if (opened.tapName !== undefined) {
+      this.#log("tap_alloc [2919]", `new name is ${opened.tapName}`);
+    }
     const { threads, name } = this.#options;
-    const queues = this.#queuesOf(opened);
-    if (threads > queues) {
+    const rings = mostThreads(queuesOf(opened.rings, this.#isSender), this.#mode);
+    if (threads > rings) {
       throw new Error(
-        `Cannot use ${threads} threads on "${name}": it has ${queues} ring${
-          queues === 1 ? "" : "s"
+        `Cannot use ${threads} threads on "${name}": it has ${rings} ring${
+          rings === 1 ? "" : "s"
         }, and each thread needs one\nHint: A port that is made by opening it can have more: ` +
           `"-i vale0:a@conf:rings=${threads}"`,
       );
@@ -184,14 +195,10 @@ class PktGen {
     return opened;
   }
 
-  #queuesOf({ rings }: OpenedPort): number {
-    return this.#options.run.startsWith("tx") ? rings.tx + rings.hostTx : rings.rx + rings.hostRx;
-  }
-
   /** What is known once the port is open. */
   #present(opened: OpenedPort, { frame }: Job): void {
     const { device, run, name, threads, cpus, verbose, burst, ratePps } = this.#options;
-    const isSender = run.startsWith("tx");
+    const isSender = this.#isSender;
     if (opened.warning !== undefined) this.#log("get_vnet_hdr_len [1207]", opened.warning);
     if (opened.headerBytes > 0 && this.#options.headerBytes === 0) {
       this.#log(
@@ -203,10 +210,9 @@ class PktGen {
     if (device === "netmap") {
       const verb = isSender ? "Sending on" : run.startsWith("rx") ? "Receiving from" : "Working on";
       const { source, destination, sourceMac, destinationMac } = frame;
+      const { own, host } = queuesOf(opened.rings, isSender);
       this.#context.stdout.write(
-        `${verb} ${name}: ${
-          this.#queuesOf(opened)
-        } queues, ${threads} threads and ${cpus} cpus.\n` +
+        `${verb} ${name}: ${own + host} queues, ${threads} threads and ${cpus} cpus.\n` +
           (isSender
             ? `${source.text} -> ${destination.text} (${sourceMac.text} -> ${destinationMac.text})\n`
             : ""),
@@ -294,7 +300,7 @@ class PktGen {
       Math.max(...times.map(({ startMs }) => startMs)) / 1000;
     this.#context.stdout.write(
       summaryText(
-        run.startsWith("tx") ? "Sent" : "Received",
+        this.#isSender ? "Sent" : "Received",
         this.#crew.shared.sums,
         Math.max(seconds, 0),
         this.#options,

@@ -11,6 +11,7 @@ import {
   type PortOptions,
   RegisterMode,
   type Ring,
+  Tap,
 } from "../../mod.ts";
 import { pinThread } from "./affinity.ts";
 import { failureText } from "./hints.ts";
@@ -21,6 +22,7 @@ import { ping } from "./ping.ts";
 import { pong } from "./pong.ts";
 import { receive } from "./rx.ts";
 import { receiveSequence, transmitSequence } from "./sequence.ts";
+import { receiveOnTap, transmitOnTap } from "./tap_device.ts";
 import { Thread } from "./thread.ts";
 import { transmit } from "./tx.ts";
 
@@ -45,14 +47,10 @@ interface Opened {
 
 /** Opens what the job names. */
 function open(job: Job): Opened {
-  const { device, name } = job.options;
+  const { device } = job.options;
   if (device === "null") return openNull(job);
   if (device === "netmap") return openNetmapPort(job);
-  throw new Error(
-    `Cannot open TAP interface "${name}": valet has no TAP devices yet\n` +
-      "Hint: With netmap in the kernel, an existing interface is " +
-      `"-i netmap:${name}"`,
-  );
+  return openTap(job);
 }
 
 function openNull(job: Job): Opened {
@@ -67,6 +65,21 @@ function openNull(job: Job): Opened {
     },
     run: run === "tx" ? transmitNowhere : receiveNothing,
     close: () => {},
+  };
+}
+
+function openTap({ options }: Job): Opened {
+  const tap = Tap.open(options.name);
+  return {
+    about: {
+      rings: { tx: 1, rx: 1, hostTx: 0, hostRx: 0 },
+      headerBytes: 0,
+      layout: [],
+      warning: undefined,
+      tapName: tap.name,
+    },
+    run: (thread) => (options.run === "tx" ? transmitOnTap : receiveOnTap)(thread, tap),
+    close: () => tap.close(),
   };
 }
 

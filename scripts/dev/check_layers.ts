@@ -70,6 +70,7 @@ const C: readonly Layer[] = [
     uses: ["c/serve/", "c/backend/", "c/engine/", "c/uapi/"]
       .concat(["c/valet.h", "c/wire.h", "c/message.h", "<"]),
   },
+  { files: /^c\/device\//, uses: ["c/device/", "c/valet.h", "<"] },
   { files: /^c\/[^/]+$/, uses: ["c/", "<"] },
 ];
 

@@ -1,4 +1,4 @@
-// Hooks: lookups in TypeScript that the daemon loads by file, seen from other processes.
+// Hooks: lookups that the daemon loads by file, seen from other processes.
 
 import assert from "node:assert/strict";
 import type { HookInfo, HookStats } from "../../cli/daemon/answers.ts";
@@ -12,6 +12,38 @@ const IPV4_TO_1 = `
   };
   export const stats = () => ({ asked });
 `;
+
+const C_TO_1 = `
+  #include "valet_hook.h"
+  static uint32_t to_1(struct valet_packet *packet, uint32_t source)
+  {
+    (void)source;
+    return valet_u16(packet, 12) == 0x0800 ? 1 : VALET_BROADCAST;
+  }
+  VALET_LOOKUP_PACKET(to_1)
+`;
+
+/** Tables and constants, which the hook's functions and the script around it share. */
+function withTables(scene: DaemonScene): string {
+  const mod = new URL("../../mod.ts", import.meta.url);
+  return write(
+    scene,
+    "tables.ts",
+    `import { BROADCAST, type LookupPacket, LookupTable } from "${mod}";
+    export const constants = { OTHERS: BROADCAST };
+    export const tables = {
+      routes: new LookupTable({ key: [32] }),
+      seen: new LookupTable({ key: [32, 16], kind: "counters" }),
+    };
+    const { OTHERS } = constants, { routes, seen } = tables;
+    routes.set(0, 1);
+    export default function (packet: LookupPacket): number {
+      seen.count([packet.port, packet.etherType], 1);
+      return packet.isIpv4 ? routes.get(packet.port) ?? OTHERS : OTHERS;
+    }
+    export const stats = () => seen.size;`,
+  );
+}
 
 /** Interfaces vi0, vi1, vi2 on vale0. */
 async function attach(scene: DaemonScene): Promise<void> {
@@ -55,6 +87,7 @@ Deno.test("a hook decides for packets of other processes, until it is unloaded",
     bridge: "vale0",
     instance: "",
     file: scene.path(file),
+    form: "TypeScript",
     state: "active",
     stuck: false,
   });
@@ -66,7 +99,8 @@ Deno.test("a hook decides for packets of other processes, until it is unloaded",
 
   const stats = await scene.json<HookStats>("hook", "stats", "vale0");
   assert.deepEqual([stats.packets, stats.errors, stats.own], [15, 0, { asked: 15 }]);
-  assert.ok(stats.batches >= 2 && stats.batches <= 15 && stats.busyMs > 0);
+  const { batches = 0, busyMs = 0 } = stats;
+  assert.ok(batches >= 2 && batches <= 15 && busyMs > 0);
   const [listed] = await hooks(scene);
   assert.deepEqual([listed.bridge, listed.state, listed.packets], ["vale0", "active", 15]);
 
@@ -111,17 +145,25 @@ Deno.test("loading again replaces a hook with the file as it is now", async () =
   assert.deepEqual([hook.packets, hook.state, others], [4, "active", []]);
 });
 
-Deno.test("while a hook is replaced no packet is decided by the learning bridge", async () => {
+for (const form of ["TypeScript", "compiled", "C"]) {
+  const title = `while a hook (${form}) is replaced no packet is decided by the learning bridge`;
+  Deno.test(title, () => replaceUnderTraffic(form));
+}
+
+async function replaceUnderTraffic(form: string): Promise<void> {
   await using scene = new DaemonScene();
   await attach(scene);
-  const file = write(scene, "hook.ts", "export default () => 1;");
-  await scene.ok("hook", "load", "vale0", file);
+  const file = form === "C"
+    ? write(scene, "hook.c", C_TO_1)
+    : write(scene, "hook.ts", "export default () => 1;");
+  const load = ["hook", "load", "vale0", file, ...(form === "compiled" ? ["--compile"] : [])];
+  await scene.ok(...load);
   const sender = new URL("send_frames.ts", import.meta.url).pathname;
   const sending = scene.spawnProgram(Deno.execPath(), "run", "-A", sender, "vale0:vi0", "1e9");
   let before = 0;
   for (let round = 0; round < 5; round++) {
     await until("packets flow", async () => (await arrived(scene))[1] > before);
-    await scene.ok("hook", "load", "vale0", file);
+    await scene.ok(...load);
     [, before] = await arrived(scene);
   }
   sending.process.kill("SIGKILL");
@@ -129,7 +171,7 @@ Deno.test("while a hook is replaced no packet is decided by the learning bridge"
   const [, wanted, leaked] = await arrived(scene);
   assert.ok(wanted > 1000, `${wanted}`);
   assert.equal(leaked, 0);
-});
+}
 
 Deno.test("a hook that cannot be loaded is reported, and the one before stays", async () => {
   await using scene = new DaemonScene();
@@ -139,6 +181,8 @@ Deno.test("a hook that cannot be loaded is reported, and the one before stays", 
     ["export default () => {", /Expected '}'|Unexpected eof|<eof>/],
     ['throw new Error("at its top");', /Error: at its top/],
     ['import "./none.ts"; export default () => 1;', /Module not found ".*none\.ts"/],
+    ["export default () => 1; export const fallback = -1;", /Its export `fallback` has to be/],
+    ["export default () => 1; export const tables = [1];", /Its export `tables` has to be/],
     ["export const lookup = () => 1;", /Its default export has to be a lookup/],
     [
       "export default async () => 1;",
@@ -271,4 +315,111 @@ Deno.test("valet hook stats and unload of a bridge without a hook fail", async (
     ]);
   }
   assert.equal((await scene.valet("hook", "load", "vale0")).code, 2);
+});
+
+for (const compile of [false, true]) {
+  const form = compile ? "compiled" : "TypeScript";
+  Deno.test(`a hook (${form}) shares its tables with what shows them`, async () => {
+    await using scene = new DaemonScene();
+    await attach(scene);
+    const options = compile ? ["--compile"] : [];
+    const file = withTables(scene);
+    const loaded = await scene.json("hook", "load", "vale0", file, ...options);
+    assert.deepEqual([loaded.form, loaded.state], [form, "active"]);
+    await scene.script("send_frames.ts", "vale0:vi0", "10");
+    await scene.script("send_frames.ts", "vale0:vi2", "7");
+    assert.deepEqual(await arrived(scene), [7, 17, 0]);
+    const hook = await scene.json<HookStats>("hook", "stats", "vale0");
+    assert.deepEqual([hook.form, hook.packets, hook.errors, hook.own], [form, 17, 0, 2]);
+    assert.equal(hook.batches === undefined, compile);
+    assert.deepEqual(hook.tables!.routes.entries, [[0, 1]]);
+    const { kind, size, capacity, entries } = hook.tables!.seen;
+    assert.deepEqual([kind, size, capacity], ["counters", 2, 1024]);
+    assert.deepEqual(entries.toSorted(), [[[0, 0x800], 10], [[2, 0x800], 7]]);
+    const text = await scene.ok("hook", "stats", "vale0");
+    assert.match(text, new RegExp(`^form +${form}$`, "m"));
+    assert.match(text, /^table +routes, 1 of 1024 values: 0: 1$/m);
+    assert.match(await scene.ok("hook", "list"), new RegExp(`^vale0 +${form} +active `, "m"));
+    assert.match(
+      await scene.ok("hook", "unload", "vale0"),
+      /is unloaded: it was asked about 17 packets\n$/,
+    );
+    const before = await arrived(scene);
+    await scene.script("send_frames.ts", "vale0:vi0", "3");
+    const after = await arrived(scene);
+    assert.deepEqual(after, [before[0], before[1] + 3, before[2] + 3], "it learns again");
+  });
+}
+
+Deno.test("a hook in C decides, waits for its bridge, and is unloaded", async () => {
+  await using scene = new DaemonScene();
+  const file = write(scene, "hook.c", C_TO_1);
+  const { form, state } = await scene.json("hook", "load", "vale0", file);
+  assert.deepEqual([form, state], ["C", "waiting"]);
+  await attach(scene);
+  await until("it decides", async () => (await hooks(scene))[0].state === "active");
+  await scene.script("send_frames.ts", "vale0:vi0", "10");
+  assert.deepEqual(await arrived(scene), [0, 10, 0]);
+  const stats = await scene.json<HookStats>("hook", "stats", "vale0");
+  assert.deepEqual([stats.packets, stats.errors, stats.tables], [10, 0, undefined]);
+  await scene.ok("hook", "unload", "vale0");
+  await scene.script("send_frames.ts", "vale0:vi0", "10");
+  assert.deepEqual(await arrived(scene), [0, 20, 10]);
+});
+
+Deno.test("what cannot be compiled is refused with its place and the mend", async () => {
+  await using scene = new DaemonScene();
+  await scene.ok("daemon", "start");
+  const faults: [string, string, RegExp][] = [
+    [
+      "half.ts",
+      "export default (packet) => packet.port / 2;",
+      /Cannot compile a division \(line 1, column 13\)[^]*Hint: .*Math\.floor/,
+    ],
+    [
+      "batch.ts",
+      "export default { lookup: (batch) => {}, batch: true };",
+      /It takes batches, which cannot be compiled/,
+    ],
+    ["bad.c", '#include "valet_hook.h"\nint x = y;', /hook: "cc" refused it[^]*bad\.c:2:9: error/],
+    ["none.c", '#include "valet_hook.h"\n', /its source does not say what decides/],
+    ["hook.o", "", /object files are not supported\nHint: /],
+  ];
+  for (const [name, source, message] of faults) {
+    const file = write(scene, name, source);
+    const { code, stderr } = await scene.valet("hook", "load", "vale0", file, "--compile");
+    assert.equal(code, 1, name);
+    assert.match(stderr, /^valet: Cannot load the hook "/);
+    assert.match(stderr, message);
+  }
+  assert.deepEqual(await hooks(scene), []);
+});
+
+Deno.test("packets at which a hook throws go where its export `fallback` says", async () => {
+  await using scene = new DaemonScene();
+  await attach(scene);
+  const source = `
+    export const fallback = 2;
+    let count = 0;
+    export default () => { if (count++ % 2 === 0) throw new Error("even"); return 1; };`;
+  await scene.ok("hook", "load", "vale0", write(scene, "hook.ts", source));
+  await scene.script("send_frames.ts", "vale0:vi0", "10");
+  assert.deepEqual(await arrived(scene), [0, 5, 5]);
+  const stats = await scene.json<HookStats>("hook", "stats", "vale0");
+  assert.deepEqual([stats.errors, stats.lastError], [5, "Error: even"]);
+});
+
+Deno.test("a batch hook's `fallback` is for what it has not decided about", async () => {
+  await using scene = new DaemonScene();
+  await attach(scene);
+  const source = `
+    export const fallback = 2;
+    const lookup = (batch) => { batch.setDestination(0, 1); throw new Error("late"); };
+    export default { lookup, batch: true };`;
+  await scene.ok("hook", "load", "vale0", write(scene, "hook.ts", source));
+  await scene.script("send_frames.ts", "vale0:vi0", "10");
+  const [, first, rest] = await arrived(scene);
+  const { errors } = await scene.json<HookStats>("hook", "stats", "vale0");
+  assert.ok(first >= 1 && first === errors, `${first} ${errors}`);
+  assert.equal(first + rest, 10);
 });

@@ -7,6 +7,8 @@ import { perform } from "../../cli/perform.ts";
 import { pktGenCommand } from "../../cli/pkt_gen.ts";
 import { cpuOf, OptionBit, type Options, readOptions } from "../../cli/pkt_gen/options.ts";
 import { describeRange, parseAddressRange, parseMacRange } from "../../cli/pkt_gen/ranges.ts";
+import { mostThreads, queuesOf, ringOf } from "../../cli/pkt_gen/rings.ts";
+import { RegisterMode } from "../../mod.ts";
 import { MemoryContext } from "./memory_context.ts";
 import { optionsOf, words } from "./pkt_gen_scene.ts";
 
@@ -227,6 +229,26 @@ Deno.test("threads take one CPU after the other, from -a on, as many as -c says"
   assert.deepEqual(cpus("-a 2 -c 2 -p 5"), [2, 3, 2, 3, 2]);
   assert.deepEqual(cpus("-a 3 -c 1 -p 5"), [3, 3, 3, 3, 3]);
   assert.deepEqual(cpus("-a 1 -c 0 -p 5"), [1, 2, 3, 0, 1]);
+});
+
+Deno.test("each thread opens a ring; host rings only if the name asks for them", () => {
+  const { ALL_NIC, NIC_SW, SW, ONE_NIC, ONE_SW } = RegisterMode;
+  const rings = (mode: RegisterMode): string[] =>
+    [0, 1, 2].map((thread) => {
+      const { index, host } = ringOf(thread, mode, 2);
+      return `${index}${host ? "^" : ""}`;
+    });
+  assert.deepEqual(rings(ALL_NIC), ["0", "1", "2"]);
+  assert.deepEqual(rings(NIC_SW), ["0", "1", "0^"]);
+  assert.deepEqual(rings(SW), ["0^", "1^", "2^"]);
+  assert.deepEqual(ringOf(0, NIC_SW), { index: 0, host: false });
+  const counts = { tx: 2, rx: 3, hostTx: 1, hostRx: 2 };
+  const most = (isSender: boolean): number[] =>
+    [ALL_NIC, ONE_NIC, NIC_SW, SW, ONE_SW].map((mode) =>
+      mostThreads(queuesOf(counts, isSender), mode)
+    );
+  assert.deepEqual(most(true), [2, 2, 3, 1, 1]);
+  assert.deepEqual(most(false), [3, 3, 5, 2, 2]);
 });
 
 Deno.test("ranges are described in netmap's words", () => {

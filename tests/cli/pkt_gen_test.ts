@@ -194,7 +194,6 @@ Deno.test("what the engine cannot do is refused with cause and mend, and exit st
       /Cannot set the virtio-net header of "vale0:a": .*EOPNOTSUPP.*\nHint: /,
     ],
     ["-i vale0:a -f tx -I", /Cannot send on "vale0:a": .*EOPNOTSUPP.*\nHint: .*indirect/],
-    ["-i tap:x -f tx", /Cannot open TAP interface "x": .*\nHint: .*"-i netmap:x"/],
     ["-i eth0 -w 0 -f tx", /Cannot open "eth0": .*ENXIO.*\nHint: .*vale-ctl -n eth0/],
     ["-i vale0:a^ -f rx", /Cannot open "vale0:a": .*EINVAL.*\nHint: .*host rings/],
   ];
