@@ -28,7 +28,9 @@ const HOOKS = [
   "hash_balance.ts",
   "ipv4_next_port.ts",
   "learning.ts",
+  "mirror.ts",
   "multistack.ts",
+  "proxy_steer.ts",
   "static_routes.ts",
   "vlan.ts",
 ];
@@ -56,9 +58,13 @@ Deno.test("the hooks in scripts/hooks/ take at most 40 lines", async () => {
 });
 
 /** Puts into tables what the script would. */
-function prepare({ routes, owners, ...others }: Record<string, LookupTable>): void {
-  for (const table of Object.values(others)) table.clear();
+function prepare(tables: Record<string, LookupTable>): void {
+  for (const table of Object.values(tables)) table.clear();
+  const { routes, owners, flows } = tables;
   for (let port = 0; port < 6; port++) routes?.set(port, [2, BROADCAST, DROP, 0, 7][port % 5]);
+  for (let port = 0; port < 1000; port++) {
+    flows?.set([parseIpv4("10.0.0.1"), port, parseIpv4("10.0.0.2"), 80], 2 + port % 3);
+  }
   for (const [i, port] of [53, 80, 1234].entries()) {
     owners?.set([Protocol.UDP, parseIpv4("10.0.0.2"), port], 2 + i);
   }
@@ -190,6 +196,27 @@ Deno.test("multistack.ts sends what a stack owns to it and the rest to the host"
   const tcp = PacketTemplate.tcp({ src: "10.0.0.1:9", dst: "10.0.0.2:53" });
   assert.equal(await decide("multistack.ts", tcp), 1);
   assert.equal(await decide("multistack.ts", udp("10.0.0.2:53"), 3), 0);
+});
+
+Deno.test("mirror.ts lets the monitor hear what the two others say, and say nothing", async () => {
+  const udp = (): PacketTemplate => PacketTemplate.udp({ src: "10.0.0.1", dst: "10.0.0.2" });
+  assert.equal(await decide("mirror.ts", udp(), 0), BROADCAST);
+  assert.equal(await decide("mirror.ts", udp(), 1), BROADCAST);
+  assert.equal(await decide("mirror.ts", udp(), 2), DROP);
+});
+
+Deno.test("proxy_steer.ts steers established flows of its table, the rest to the proxy", async () => {
+  const { tables } = await load("proxy_steer.ts");
+  prepare(tables!);
+  const tcp = (src: string, flags: string): PacketTemplate =>
+    PacketTemplate.tcp({ src, dst: "10.0.0.2:80", flags });
+  assert.equal(await decide("proxy_steer.ts", tcp("10.0.0.1:5", "A")), 4);
+  assert.equal(await decide("proxy_steer.ts", tcp("10.0.0.1:6", "A")), 2);
+  assert.equal(await decide("proxy_steer.ts", tcp("10.0.0.1:6", "S")), 1);
+  assert.equal(await decide("proxy_steer.ts", tcp("10.0.0.1:2000", "A")), 1);
+  const udp = PacketTemplate.udp({ src: "10.0.0.1:6", dst: "10.0.0.2:80" });
+  assert.equal(await decide("proxy_steer.ts", udp), 1);
+  assert.equal(await decide("proxy_steer.ts", tcp("10.0.0.1:6", "A"), 4), 0);
 });
 
 Deno.test("rate_limit.ts lets a source send its burst and what comes back in the time", async () => {

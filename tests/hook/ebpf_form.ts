@@ -1,5 +1,6 @@
 /** Runs hooks as eBPF in the running kernel: BPF_PROG_TEST_RUN. */
 
+import { existsSync } from "node:fs";
 import { bpfProblem, type BpfProgram } from "../../hook/bpf.ts";
 import { MODULE_RING_SHIFT, resultOf, toEbpf } from "../../hook/ebpf.ts";
 import { loadEbpf } from "../../hook/ebpf_load.ts";
@@ -55,6 +56,18 @@ export function interfacesProblem(): string | undefined {
   return interfaces.problem;
 }
 
+function removeInterface(name: string): void {
+  new Deno.Command("ip", { args: ["link", "del", name] }).outputSync();
+}
+
+/** Removes the interfaces of test processes that were killed. */
+function removeLeftOver(): void {
+  for (const { name } of Deno.readDirSync("/sys/class/net")) {
+    const pid = /^vt[0-9a-z]+_([0-9a-z]+)$/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${parseInt(pid, 36)}`)) removeInterface(name);
+  }
+}
+
 /**
  * Interfaces that have the numbers which the kernel module gives programs. Without the permission to
  * make them, there is the loopback: port 0, ring 0, frames of one fragment.
@@ -66,8 +79,9 @@ export class Interfaces implements Disposable {
   readonly problem: string | undefined;
 
   constructor() {
+    removeLeftOver();
     for (const other of OTHERS) {
-      const name = `vt${other.interfaceIndex.toString(36)}`;
+      const name = `vt${other.interfaceIndex.toString(36)}_${Deno.pid.toString(36)}`;
       const problem = this.#add(name, other.interfaceIndex);
       if (/File exists/.test(problem ?? "")) continue;
       if (problem !== undefined) {
@@ -81,7 +95,7 @@ export class Interfaces implements Disposable {
 
   #add(name: string, index: number): string | undefined {
     const made =
-      `link add name ${name} index ${index} numrxqueues ${PORTS} type veth peer name ${name}p`;
+      `link add name ${name} index ${index} numrxqueues ${PORTS} type veth peer name p${name}`;
     try {
       const { success, stderr } = new Deno.Command("ip", { args: made.split(" ") }).outputSync();
       return success ? undefined : new TextDecoder().decode(stderr);
@@ -114,9 +128,7 @@ export class Interfaces implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const name of this.#names) {
-      new Deno.Command("ip", { args: ["link", "del", name] }).outputSync();
-    }
+    for (const name of this.#names) removeInterface(name);
   }
 }
 
