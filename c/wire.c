@@ -96,8 +96,14 @@ static void take_fds(struct msghdr *message, int *fds, uint32_t *fd_count)
 	}
 }
 
-int wire_receive(int socket, struct wire_header *header, void *payload, uint32_t size, int *fds,
-		 uint32_t *fd_count)
+void wire_close_fds(const int *fds, uint32_t *fd_count)
+{
+	while (*fd_count)
+		close(fds[--*fd_count]);
+}
+
+static int receive(int socket, struct wire_header *header, void *payload, uint32_t size, int *fds,
+		   uint32_t *fd_count)
 {
 	union {
 		struct cmsghdr align;
@@ -107,7 +113,7 @@ int wire_receive(int socket, struct wire_header *header, void *payload, uint32_t
 	struct msghdr message = { .msg_iov = iov, .msg_iovlen = 2 };
 	ssize_t got;
 
-	if (fd_count && *fd_count) {
+	if (*fd_count) {
 		message.msg_control = ancillary.bytes;
 		message.msg_controllen = sizeof(ancillary);
 	}
@@ -115,13 +121,44 @@ int wire_receive(int socket, struct wire_header *header, void *payload, uint32_t
 		got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0)
+		message.msg_controllen = 0;
+	take_fds(&message, fds, fd_count);
+	if (got < 0)
 		return -errno;
-	if (fd_count)
-		take_fds(&message, fds, fd_count);
 	if (got == 0)
 		return -ECONNRESET;
-	if (got < (ssize_t)sizeof(*header) || message.msg_flags & MSG_TRUNC ||
-	    header->magic != WIRE_MAGIC)
+	if (got < (ssize_t)sizeof(*header) || header->magic != WIRE_MAGIC)
 		return -EPROTO;
+	if (message.msg_flags & MSG_TRUNC)
+		return -EMSGSIZE;
 	return (int)((size_t)got - sizeof(*header));
+}
+
+int wire_receive(int socket, struct wire_header *header, void *payload, uint32_t size, int *fds,
+		 uint32_t *fd_count)
+{
+	uint32_t none = 0;
+	int rc;
+
+	if (!fd_count)
+		fd_count = &none;
+	rc = receive(socket, header, payload, size, fds, fd_count);
+	if (rc < 0)
+		wire_close_fds(fds, fd_count);
+	return rc;
+}
+
+void wire_ring(int bell)
+{
+	/* Full: it has not been heard yet. */
+	if (send(bell, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
+}
+
+void wire_silence(int bell)
+{
+	char bytes[256];
+
+	while (recv(bell, bytes, sizeof(bytes), MSG_DONTWAIT) == sizeof(bytes))
+		continue;
 }

@@ -21,6 +21,8 @@ struct sockaddr_un;
 #define WIRE_VERSION 1
 #define WIRE_BYTES_MAX (128 * 1024) /* of a packet, header included */
 #define WIRE_INSTANCE_BYTES 32
+/* Of the first request of a connection. A daemon that has no room for it answers it unheard. */
+#define WIRE_FIRST_ID 1
 
 enum wire_type {
 	/* in: struct wire_hello; out: struct wire_hello. The first message, and once only. */
@@ -36,8 +38,8 @@ enum wire_type {
 	 */
 	WIRE_ADOPT = 3,
 	/*
-	 * in: nothing; out: nothing, with WIRE_EVENT_FDS descriptors. For who is going to sleep:
-	 * most ports never do, and descriptors are scarce.
+	 * in: nothing; out: nothing, with WIRE_EVENT_FDS descriptors, for one thread that is going
+	 * to sleep; each time others. Most ports never do, and descriptors are scarce.
 	 */
 	WIRE_EVENTS = 6,
 	/* in: nothing; answered when the port is gone and its name free. */
@@ -48,7 +50,8 @@ enum wire_type {
 	 * connection is there. Another WIRE_LOOKUP or LOOKUP_SET for the bridge replaces it.
 	 */
 	WIRE_LOOKUP = 7,
-	/* in and out: nothing. Windows that the client has closed: their bridges learn from now on. */
+	/* in and out: nothing. Windows that the client has closed: their bridges learn from now on.
+	 */
 	WIRE_LOOKUP_END = 8,
 	/* in and out: text for the program that hosts the daemon, JSON in valet's. */
 	WIRE_ASK = 5,
@@ -82,11 +85,12 @@ struct wire_port {
 /* Descriptors that come with a struct wire_port, in this order. */
 enum wire_port_fd {
 	WIRE_FD_REGION, /* memory; sealed */
-	WIRE_FD_KICK, /* eventfd: the client's, to wake the daemon */
+	WIRE_FD_KICK, /* eventfd: the client writes to it to wake the daemon, which never reads it
+		       */
 	WIRE_PORT_FDS
 };
 
-/* Those that come with the answer to WIRE_EVENTS: eventfds, signalled by the daemon. */
+/* Those that come with the answer to WIRE_EVENTS: pipes to read from, signalled by the daemon. */
 enum wire_event_fd {
 	WIRE_FD_EVENT_RX, /* something has come */
 	WIRE_FD_EVENT_TX, /* a send is done, or there is room */
@@ -101,12 +105,11 @@ struct wire_lookup {
 
 enum wire_lookup_fd {
 	WIRE_FD_WINDOW, /* memory: struct lookup_window; sealed */
-	WIRE_FD_QUESTION, /* eventfd: the daemon asks */
-	WIRE_FD_ANSWER, /* eventfd: the client has answered */
+	WIRE_FD_BELL, /* stream socket: a byte from the daemon asks, one from the client answers */
 	WIRE_LOOKUP_FDS
 };
 
-#define WIRE_FDS_MAX 3
+#define WIRE_FDS_MAX 2
 
 /*
  * Where a lookup in a client meets the packets that it decides about: copies of them. One batch at
@@ -116,12 +119,12 @@ enum wire_lookup_fd {
 struct lookup_window {
 	uint32_t call; /* raised for each batch, after all else is written */
 	uint32_t count, source; /* as in struct valet_batch */
-	uint32_t daemon_sleeps; /* waits for `answered` on WIRE_FD_ANSWER */
+	uint32_t daemon_sleeps; /* waits for `answered` on its end of the bell */
 	uint32_t pad[12];
 
 	uint32_t answered; /* the call that has been answered, after all else is written */
 	int32_t result; /* negative: the lookup failed */
-	uint32_t client_sleeps; /* wants WIRE_FD_QUESTION to be signalled */
+	uint32_t client_sleeps; /* wants the bell to be rung */
 	uint32_t closed; /* nobody will answer any more */
 	uint32_t pad2[12];
 
@@ -146,16 +149,26 @@ struct wire_part {
 	uint32_t bytes;
 };
 
+/*
+ * A bell: a socket that wakes whoever polls the other end. Ringing and silencing never block,
+ * whatever the one at the other end does, or another process that shares this one.
+ */
+void wire_ring(int bell);
+/* Empties it. */
+void wire_silence(int bell);
+
 /* One message, with file descriptors if there are any. 0 or negative; -EAGAIN: would block. */
 int wire_send(int socket, const struct wire_header *header, const struct wire_part *parts,
 	      uint32_t count, const int *fds, uint32_t fd_count);
 
 /*
- * The next message. *fd_count: in: room for file descriptors; out: how many came; NULL: none is
- * wanted, and those that come are closed. Returns the bytes of the payload, -ECONNRESET at the end,
- * -EPROTO when it is no such message, or too long.
+ * The next message. *fd_count: in: room for file descriptors; out: how many came, none if this
+ * fails; NULL: none is wanted, and those that come are closed. Returns the bytes of the payload,
+ * -ECONNRESET at the end, -EPROTO when it is no such message, -EMSGSIZE when it is too long.
  */
 int wire_receive(int socket, struct wire_header *header, void *payload, uint32_t size, int *fds,
 		 uint32_t *fd_count);
+/* Closes what came with a message. */
+void wire_close_fds(const int *fds, uint32_t *fd_count);
 
 #endif

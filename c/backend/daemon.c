@@ -21,7 +21,7 @@
 
 /* ---- the connection ---- */
 
-/* Whether the other end is this user's, or root's: anybody may listen on a path in /tmp. */
+/* Whether the other end is this user's: anybody may listen on a path in /tmp. */
 static int is_ours(int connection)
 {
 	struct ucred peer;
@@ -29,7 +29,7 @@ static int is_ours(int connection)
 
 	if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return -errno;
-	return peer.uid == geteuid() || peer.uid == 0 ? 0 : -EACCES;
+	return peer.uid == geteuid() ? 0 : -EACCES;
 }
 
 int daemon_connect(void)
@@ -64,36 +64,25 @@ static int daemon_probe(void)
 	return 0;
 }
 
-/* Those that came with an answer. */
-static void close_fds(const int *fds, uint32_t *count)
-{
-	while (*count)
-		close(fds[--*count]);
-}
-
 int daemon_exchange(int socket, struct wire_header *header, const struct wire_part *part,
 		    void *answer, uint32_t size, int *fds, uint32_t *fd_count)
 {
-	uint32_t id = header->id, room = fd_count ? *fd_count : 0;
+	uint32_t id = header->id;
 	int rc;
 
 	header->magic = WIRE_MAGIC;
 	header->version = WIRE_VERSION;
-	if (fd_count)
-		*fd_count = 0;
 	rc = wire_send(socket, header, part, part ? 1 : 0, NULL, 0);
-	if (rc == 0) {
-		if (fd_count)
-			*fd_count = room;
+	/* Who closes may have said why. */
+	if (rc == 0 || rc == -EPIPE)
 		rc = wire_receive(socket, header, answer, size, fds, fd_count);
-	}
-	if (rc == -EPIPE)
-		rc = -ECONNRESET;
+	else if (fd_count)
+		*fd_count = 0;
 	if (rc >= 0 && (header->id != id || header->version != WIRE_VERSION))
 		/* Another process that has the connection has closed the descriptor. */
 		rc = header->type == WIRE_CLOSE ? -ECONNRESET : -EPROTO;
 	if (fd_count && (rc < 0 || header->result < 0))
-		close_fds(fds, fd_count);
+		wire_close_fds(fds, fd_count);
 	return rc;
 }
 
@@ -129,8 +118,10 @@ static void client_free(struct client *client)
 		munmap(client->memory, client->port.region_bytes);
 		close(client->kick);
 	}
-	for (int i = 0; client->has_events && i < WIRE_EVENT_FDS; i++)
-		close(client->events[i]);
+	for (int i = 0; i < CLIENT_BELLS; i++)
+		if (client->bells[i].state == BELL_READY)
+			for (int k = 0; k < WIRE_EVENT_FDS; k++)
+				close(client->bells[i].fds[k]);
 	free(client->rings[RX]);
 	free(client->rings[TX]);
 	sleepers_destroy(&client->sleepers);
@@ -171,20 +162,12 @@ static int daemon_open(const char *instance, void **descriptor)
 }
 
 /* To have the name free again when the descriptor is closed. */
-static void say_goodbye(struct client *client)
+static void wait_for_goodbye(struct client *client)
 {
 	enum { LIMIT_MS = 5000 }; /* a daemon that cannot do it soon does it when it can */
-	struct wire_header header = {
-		.magic = WIRE_MAGIC,
-		.version = WIRE_VERSION,
-		.type = WIRE_CLOSE,
-		.id = ++client->last_id,
-	};
 	struct pollfd fd = { .fd = client->socket, .events = POLLIN };
 	int64_t end_ms = now_ms() + LIMIT_MS, left_ms;
 
-	if (wire_send(client->socket, &header, NULL, 0, NULL, 0) < 0)
-		return;
 	/* The port may be sending, and its packets wait for a lookup of this very thread. */
 	while (!fd.revents && (left_ms = end_ms - now_ms()) > 0)
 		lookup_poll(&fd, 1, (int32_t)left_ms);
@@ -193,12 +176,19 @@ static void say_goodbye(struct client *client)
 static void daemon_close(void *descriptor)
 {
 	struct client *client = descriptor;
+	struct wire_header goodbye = {
+		.magic = WIRE_MAGIC,
+		.version = WIRE_VERSION,
+		.type = WIRE_CLOSE,
+		.id = ++client->last_id,
+	};
 
 	lookup_retire_client(client);
-	/* Else a lookup waits for this thread's event loop, and the daemon perhaps for the lookup.
-	 */
-	if (lookup_wait_begin() == 0) {
-		say_goodbye(client);
+	/* Not waited for if a lookup waits for this thread's event loop, and perhaps the daemon for
+	 * the lookup. */
+	if (wire_send(client->socket, &goodbye, NULL, 0, NULL, 0) == 0 &&
+	    lookup_wait_begin() == 0) {
+		wait_for_goodbye(client);
 		lookup_wait_end();
 	}
 	client_free(client);
@@ -333,34 +323,6 @@ static int daemon_control(void *descriptor, struct nmreq_header *header)
 	return client_control(descriptor, header);
 }
 
-int client_events(struct client *client)
-{
-	uint32_t fd_count = WIRE_EVENT_FDS;
-	int fds[WIRE_EVENT_FDS];
-	int rc, result;
-
-	if (load_acquire(&client->has_events))
-		return 0;
-	rc = client_ask(client, WIRE_EVENTS, NULL, NULL, 0, fds, &fd_count, &result);
-	if (rc >= 0)
-		rc = result < 0 ? result : fd_count == WIRE_EVENT_FDS ? 0 : -EMFILE;
-	for (uint32_t i = 0; rc == -EMFILE && i < fd_count; i++)
-		close(fds[i]);
-	if (rc < 0)
-		return rc;
-	pthread_mutex_lock(&client->asking);
-	/* Another thread may have been quicker; they are the same ones. */
-	for (int i = 0; i < WIRE_EVENT_FDS; i++) {
-		if (client->has_events)
-			close(fds[i]);
-		else
-			client->events[i] = fds[i];
-	}
-	store_release(&client->has_events, 1);
-	pthread_mutex_unlock(&client->asking);
-	return 0;
-}
-
 static int daemon_map(void *descriptor, uint64_t *out)
 {
 	struct client *client = descriptor;
@@ -461,17 +423,23 @@ int daemon_ask(const void *question, uint32_t bytes, void *answer, uint32_t size
 	       int32_t timeout_ms)
 {
 	struct timeval limit = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
-	struct wire_header header = { .type = WIRE_ASK, .id = 1 };
+	struct wire_header header = { .type = WIRE_ASK, .id = WIRE_FIRST_ID };
 	struct wire_part part = { question, bytes };
-	int fd = daemon_connect();
-	int rc;
+	int fd, rc;
 
+	if (bytes > WIRE_BYTES_MAX - sizeof(header))
+		return -EMSGSIZE;
+	fd = daemon_connect();
 	if (fd < 0)
 		return fd;
+	if (timeout_ms == 0)
+		limit.tv_usec = 1; /* 0 would be for ever */
 	if (timeout_ms >= 0)
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	rc = daemon_exchange(fd, &header, &part, answer, size, NULL, NULL);
 	close(fd);
+	if (rc >= 0 && header.result < 0)
+		return header.result;
 	return rc == -EAGAIN ? -ETIMEDOUT : rc;
 }
 

@@ -25,7 +25,7 @@ int daemon_adopt(int fd, void **descriptor);
  * Before sleeping on file descriptors of one's own choice: does what poll() does first, and returns
  * the events (POLLIN, POLLOUT, POLLERR) that are there now. Unless there are any, whoever fills or
  * empties a ring will signal daemon_event() from now on. Must be followed by daemon_sleep_end()
- * with the same events. Negative: nothing begun.
+ * with the same events, on the same thread. Negative: nothing begun.
  */
 int daemon_sleep_begin(void *descriptor, uint32_t events);
 /* After it: takes the signals, and says what is there. */
@@ -37,7 +37,10 @@ int daemon_sleep_end(void *descriptor, uint32_t events);
 void daemon_leave(void *descriptor);
 /* The memory of the region, to be mapped; the caller's to close. -ENXIO before REGISTER. */
 int daemon_region(void *descriptor);
-/* The eventfd to wait on for POLLIN or POLLOUT; -1 before REGISTER. */
+/*
+ * What to wait on (POLLIN) for POLLIN or POLLOUT, on the thread that has begun to sleep; -1
+ * otherwise.
+ */
 int daemon_event(void *descriptor, uint32_t event);
 
 /* Asks the program that hosts the daemon: see valet_daemon_ask(). */

@@ -8,6 +8,22 @@
 #include "daemon.h"
 #include "sleeper.h"
 
+/*
+ * What the daemon rings for a thread that sleeps, which has it for itself meanwhile. A fixed number
+ * of them, taken and given back without a lock: a signal handler may come in between.
+ */
+struct bell {
+	uint32_t state; /* enum bell_state */
+	int fds[WIRE_EVENT_FDS];
+	pthread_t sleeper; /* BELL_BEGUN */
+	uint32_t begun; /* how often */
+};
+
+/* BEGUN: from daemon_sleep_begin() to daemon_sleep_end(), which may be nested in one thread. */
+enum bell_state { BELL_NONE, BELL_CHANGING, BELL_READY, BELL_TAKEN, BELL_BEGUN };
+
+enum { CLIENT_BELLS = 256 }; /* threads that sleep on one descriptor at the same time */
+
 /* A descriptor. */
 struct client {
 	int socket;
@@ -21,8 +37,9 @@ struct client {
 	uint32_t registered;
 	struct wire_port port;
 	int kick; /* eventfd that wakes the daemon */
-	uint32_t has_events; /* with release, when they are there */
-	int events[WIRE_EVENT_FDS];
+	uint32_t has_events; /* how many bells are ready to be taken */
+	uint32_t bell_limit; /* bells ever used are below it */
+	struct bell bells[CLIENT_BELLS];
 	uint8_t *memory;
 	struct netmap_ring **rings[2]; /* by direction, from port.first to port.last - 1 */
 };
@@ -39,8 +56,8 @@ int daemon_exchange(int socket, struct wire_header *header, const struct wire_pa
 
 /* All bound rings of the direction; the descriptor is registered. As valet_txsync(). */
 int client_sync(void *descriptor, enum direction direction);
-/* One sleeper fewer at the ring. Those that are left may have missed a signal that it took. */
-void client_leave_sleep(struct client *client, enum direction direction, struct csb *csb);
+/* Whether the daemon is still there. Said without asking it: 0 or -ECONNRESET. */
+int client_check(const struct client *client);
 
 int daemon_poll(void *descriptor, uint32_t events, int32_t timeout_ms);
 void daemon_wake(void *descriptor);
@@ -52,14 +69,25 @@ void daemon_wake(void *descriptor);
 int client_ask(struct client *client, enum wire_type type, const struct wire_part *part,
 	       void *answer, uint32_t size, int *fds, uint32_t *fd_count, int *result);
 
-/* Gets the eventfds to sleep on, if they are not there yet. 0 or negative. */
+/* Has the daemon make one more bell. 0 or negative. */
 int client_events(struct client *client);
+/* One for this thread, until it gives it back. 0 or negative; -EMFILE also: too many sleep. */
+int client_take_bell(struct client *client, struct bell **out);
+void client_give_bell(struct client *client, struct bell *bell);
+/* The one that this thread has begun to sleep with, or NULL. */
+struct bell *client_my_bell(struct client *client);
+/* From daemon_sleep_begin() on: take and give back, the innermost pair of several for nothing. */
+int client_begin_bell(struct client *client, struct bell **out);
+void client_end_bell(struct client *client, struct bell *bell);
 
-/* The one that is signalled for rings of the direction. */
-static inline int client_event(const struct client *client, enum direction direction)
+/* The end that is readable when something is to be heard for the direction. */
+static inline int bell_fd(const struct bell *bell, enum direction direction)
 {
-	return client->events[direction == TX ? WIRE_FD_EVENT_TX : WIRE_FD_EVENT_RX];
+	return bell->fds[direction == TX ? WIRE_FD_EVENT_TX : WIRE_FD_EVENT_RX];
 }
+
+/* Empties it. */
+void bell_silence(const struct bell *bell, enum direction direction);
 
 /* Rings bound in that direction. */
 static inline uint32_t client_rings(const struct client *client, enum direction direction)

@@ -7,47 +7,46 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include "../engine/thread_life.h"
-
 /* Who is calling the function, or may: taken by compare-exchange. */
-enum claim { NOBODY, SERVICE, OWNER, DEAD };
+enum claim {
+	NOBODY,
+	TRYING, /* the service thread, for a moment: it looks whether it may */
+	SERVICE,
+	OWNER,
+	DEAD, /* it is not called again */
+};
 
-/*
- * Where windows are mapped. The addresses are never given back, so that a script's stale view of
- * one does not crash.
- */
-struct place {
-	struct lookup_window *window;
-	uint32_t id;
-	struct place *next; /* of the free ones */
+/* A thread that sets lookups. */
+struct owner {
+	uint32_t references; /* the thread's own, and those of channels */
+	uint32_t ended;
+	int bell; /* eventfd: something is to be decided by the thread, which waits for the daemon
+		   */
 };
 
 struct channel {
 	struct place *place;
-	int fds[WIRE_LOOKUP_FDS]; /* WIRE_FD_WINDOW is closed: -1 */
-	int connection; /* a duplicate, to hear of its end */
+	int bell; /* the daemon's questions, our answers; its end is the lookup's */
 	int stop; /* eventfd: wakes the service thread */
 	const struct client *client; /* as a name for it only */
 	char instance[WIRE_INSTANCE_BYTES];
 	char bridge[NETMAP_REQ_IFNAMSIZ];
 	valet_lookup_script function;
-	struct thread_life *owner;
+	struct owner *owner;
 	uint32_t claimed; /* enum claim */
 	uint32_t owner_waits; /* how deep the owner waits for the daemon */
+	uint32_t owner_sleeps; /* how deep it does so asleep; its own */
 	uint32_t retired; /* the function is not to be called again */
 	struct channel *next; /* of all */
 	struct channel *next_mine; /* of the owner's */
+	uint32_t forgotten; /* by the owner */
 };
 
-enum { PLACES_MAX = 4096 };
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct place *places[PLACES_MAX], *free_places;
-static uint32_t place_count;
 static struct channel *channels;
+static __thread struct owner *me;
 static __thread struct channel *mine; /* set by this thread; dead ones are cleared out by it */
 static __thread int inside;
 static __thread uint32_t waits; /* how deep this thread waits for the daemon */
@@ -55,79 +54,6 @@ static __thread uint32_t waits; /* how deep this thread waits for the daemon */
 static struct lookup_window *window_of(const struct channel *channel)
 {
 	return channel->place->window;
-}
-
-/* ---- places ---- */
-
-static struct place *place_take(int fd)
-{
-	struct place *place = NULL;
-	void *window;
-
-	pthread_mutex_lock(&lock);
-	if (free_places) {
-		place = free_places;
-		free_places = place->next;
-	} else if (place_count < PLACES_MAX) {
-		place = calloc(1, sizeof(*place));
-	}
-	if (place) {
-		window = mmap(place->window, sizeof(*place->window), PROT_READ | PROT_WRITE,
-			      MAP_SHARED | (place->window ? MAP_FIXED : 0), fd, 0);
-		if (window == MAP_FAILED) {
-			if (place->window) {
-				place->next = free_places;
-				free_places = place;
-			} else {
-				free(place);
-			}
-			place = NULL;
-		} else if (!place->window) {
-			place->window = window;
-			place->id = LOOKUP_ID_BASE + place_count;
-			store_release(&places[place_count], place);
-			place_count++;
-		}
-	}
-	pthread_mutex_unlock(&lock);
-	return place;
-}
-
-static void place_give(struct place *place)
-{
-	/* Its pages go; should that fail, the old window stays until the next takes its place. */
-	if (mmap(place->window, sizeof(*place->window), PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
-		return;
-	pthread_mutex_lock(&lock);
-	place->next = free_places;
-	free_places = place;
-	pthread_mutex_unlock(&lock);
-}
-
-static struct place *place_of(uint32_t id)
-{
-	uint32_t index = id - LOOKUP_ID_BASE;
-
-	return index < PLACES_MAX ? load_acquire(&places[index]) : NULL;
-}
-
-struct valet_packet *lookup_batch_address(uint32_t id)
-{
-	struct place *place = place_of(id);
-
-	return place ? place->window->packets : NULL;
-}
-
-int lookup_region_address(uint32_t id, uint64_t *out)
-{
-	struct place *place = place_of(id);
-
-	if (!place)
-		return -ENOENT;
-	out[0] = (uintptr_t)place->window;
-	out[1] = sizeof(*place->window);
-	return 0;
 }
 
 /* ---- a call ---- */
@@ -146,7 +72,7 @@ static void answer(struct channel *channel, int32_t result)
 	/* Pairs with the daemon's look, which sleeps only after raising daemon_sleeps. */
 	store_ordered(&window->answered, read_once(&window->call));
 	if (load_ordered(&window->daemon_sleeps))
-		event_signal(channel->fds[WIRE_FD_ANSWER]);
+		wire_ring(channel->bell);
 }
 
 /* Caller has claimed the channel. */
@@ -180,7 +106,7 @@ static void die(struct channel *channel)
 {
 	store_ordered(&channel->claimed, DEAD);
 	store_ordered(&window_of(channel)->closed, 1);
-	event_signal(channel->fds[WIRE_FD_ANSWER]);
+	wire_ring(channel->bell);
 	event_signal(channel->stop);
 }
 
@@ -192,7 +118,79 @@ static void unclaim(struct channel *channel)
 		die(channel);
 }
 
+/* The function is not to be called again. 1: somebody is inside, who sees to it. */
+static int retire_one(struct channel *channel)
+{
+	store_ordered(&channel->retired, 1);
+	if (claim(channel, OWNER))
+		die(channel);
+	return load_ordered(&channel->claimed) != DEAD;
+}
+
 /* ---- the owner ---- */
+
+static void owner_put(struct owner *owner)
+{
+	if (__atomic_sub_fetch(&owner->references, 1, __ATOMIC_ACQ_REL))
+		return;
+	close(owner->bell);
+	free(owner);
+}
+
+static pthread_key_t thread_end;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* What the thread has set goes with it. */
+static void end(void *argument)
+{
+	struct owner *owner = argument;
+
+	pthread_mutex_lock(&lock);
+	for (struct channel *channel = mine; channel; channel = channel->next_mine)
+		retire_one(channel);
+	store_release(&owner->ended, 1);
+	for (struct channel *channel = mine; channel; channel = channel->next_mine)
+		event_signal(channel->stop);
+	pthread_mutex_unlock(&lock);
+	mine = NULL;
+	me = NULL;
+	owner_put(owner);
+}
+
+/* The channels are the parent's: it is its threads that answer. */
+static void forget_all(void)
+{
+	pthread_mutex_init(&lock, NULL);
+	channels = mine = NULL;
+	me = NULL;
+	waits = 0;
+	inside = 0;
+}
+
+static void make_key(void)
+{
+	pthread_key_create(&thread_end, end);
+	pthread_atfork(NULL, NULL, forget_all);
+}
+
+/* This thread's; NULL: no memory, or no descriptor. */
+static struct owner *owner_mine(void)
+{
+	if (me)
+		return me;
+	pthread_once(&once, make_key);
+	me = calloc(1, sizeof(*me));
+	if (!me)
+		return NULL;
+	me->references = 1;
+	me->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (me->bell < 0) {
+		free(me);
+		return me = NULL;
+	}
+	pthread_setspecific(thread_end, me);
+	return me;
+}
 
 int lookup_is_inside(void)
 {
@@ -207,8 +205,11 @@ static void forget_dead(void)
 
 		if (load_acquire(&channel->claimed) == DEAD && !channel->owner_waits) {
 			*at = channel->next_mine;
+			/* It frees the channel under the lock. */
+			pthread_mutex_lock(&lock);
+			store_release(&channel->forgotten, 1);
 			event_signal(channel->stop);
-			store_release(&channel->next_mine, channel); /* says so */
+			pthread_mutex_unlock(&lock);
 		} else {
 			at = &channel->next_mine;
 		}
@@ -232,7 +233,17 @@ static void owner_waits(struct channel *channel, int32_t change)
 	if (!before || !channel->owner_waits)
 		count_asleep(channel, -change);
 	if (!channel->owner_waits && is_asked(channel))
-		event_signal(channel->fds[WIRE_FD_QUESTION]);
+		event_signal(channel->stop); /* it is the service thread's to answer now */
+}
+
+/* Whether the service thread is inside, once it knows. */
+static int is_busy(const struct channel *channel)
+{
+	uint32_t who;
+
+	while ((who = load_ordered(&channel->claimed)) == TRYING)
+		sched_yield();
+	return who == SERVICE;
 }
 
 int lookup_wait_begin(void)
@@ -241,7 +252,7 @@ int lookup_wait_begin(void)
 	for (struct channel *channel = mine; channel; channel = channel->next_mine) {
 		owner_waits(channel, 1);
 		/* Of the service thread and us, one sees the other. */
-		if (load_ordered(&channel->claimed) != SERVICE)
+		if (!is_busy(channel))
 			continue;
 		for (struct channel *undo = mine; undo != channel->next_mine;
 		     undo = undo->next_mine)
@@ -270,37 +281,54 @@ void lookup_serve_mine(void)
 	}
 }
 
-static uint32_t questions(struct pollfd *fds, uint32_t room)
+/* For who asks from now on, this thread is asleep, or no more. */
+static void go_to_sleep(void)
 {
-	uint32_t count = 0;
+	for (struct channel *channel = mine; channel; channel = channel->next_mine) {
+		channel->owner_sleeps++;
+		count_asleep(channel, 1);
+	}
+}
 
-	for (struct channel *channel = mine; channel && count < room; channel = channel->next_mine)
-		fds[count++] =
-			(struct pollfd){ .fd = channel->fds[WIRE_FD_QUESTION], .events = POLLIN };
-	return count;
+/* Some may have been set meanwhile, by a lookup. */
+static void wake_up(void)
+{
+	for (struct channel *channel = mine; channel; channel = channel->next_mine) {
+		if (!channel->owner_sleeps)
+			continue;
+		channel->owner_sleeps--;
+		count_asleep(channel, -1);
+	}
 }
 
 int lookup_poll(struct pollfd *fds, uint32_t count, int32_t timeout_ms)
 {
-	enum { OWN_MAX = 8, MINE_MAX = 56 };
-	struct pollfd all[OWN_MAX + MINE_MAX];
-	uint32_t asked;
+	enum { OTHERS_MAX = 8, BELLS = 8 };
+	struct pollfd all[OTHERS_MAX + 1 + BELLS];
+	uint32_t n = count;
 	int found;
 
-	if (!mine || count > OWN_MAX)
+	if (!mine || count > OTHERS_MAX)
 		return poll(fds, count, timeout_ms);
 	memcpy(all, fds, count * sizeof(*fds));
-	asked = questions(all + count, MINE_MAX);
+	all[n++] = (struct pollfd){ .fd = me->bell, .events = POLLIN };
+	/* Without the way over the service thread, where they are few. */
+	for (struct channel *channel = mine; channel && n < OTHERS_MAX + 1 + BELLS;
+	     channel = channel->next_mine)
+		all[n++] = (struct pollfd){ .fd = channel->bell, .events = POLLIN };
 	/* Raised, then looked: the daemon stores `call` and then looks at this. */
-	for (struct channel *channel = mine; channel; channel = channel->next_mine)
-		count_asleep(channel, 1);
+	go_to_sleep();
 	lookup_serve_mine();
-	found = poll(all, count + asked, timeout_ms);
-	for (struct channel *channel = mine; channel; channel = channel->next_mine)
-		count_asleep(channel, -1);
-	for (uint32_t i = 0; found > 0 && i < asked; i++)
-		if (all[count + i].revents & POLLIN)
-			event_take(all[count + i].fd);
+	found = poll(all, n, timeout_ms);
+	wake_up();
+	for (uint32_t i = count; found > 0 && i < n; i++) {
+		if (!(all[i].revents & POLLIN))
+			continue;
+		if (i == count)
+			event_take(all[i].fd);
+		else
+			wire_silence(all[i].fd);
+	}
 	lookup_serve_mine();
 	for (uint32_t i = 0; i < count; i++)
 		fds[i].revents = found > 0 ? all[i].revents : 0;
@@ -315,11 +343,13 @@ int lookup_poll(struct pollfd *fds, uint32_t count, int32_t timeout_ms)
  */
 static void serve_for_owner(struct channel *channel)
 {
-	if (!claim(channel, SERVICE))
+	if (!claim(channel, TRYING))
 		return;
 	/* Of the owner and us, one sees the other. */
-	if (!load_ordered(&channel->owner_waits) && is_asked(channel))
+	if (!load_ordered(&channel->owner_waits) && is_asked(channel)) {
+		store_ordered(&channel->claimed, SERVICE);
 		serve(channel);
+	}
 	unclaim(channel);
 }
 
@@ -333,57 +363,48 @@ static void channel_free(struct channel *channel)
 	*at = channel->next;
 	pthread_mutex_unlock(&lock);
 	place_give(channel->place);
-	close(channel->fds[WIRE_FD_QUESTION]);
-	close(channel->fds[WIRE_FD_ANSWER]);
-	close(channel->connection);
+	close(channel->bell);
 	close(channel->stop);
-	thread_life_put(channel->owner);
+	owner_put(channel->owner);
 	free(channel);
 }
 
 /* The owner has let go of it, or is no more. */
 static int is_forgotten(struct channel *channel)
 {
-	return load_acquire(&channel->next_mine) == channel || load_acquire(&channel->owner->ended);
+	return load_acquire(&channel->forgotten) || load_acquire(&channel->owner->ended);
 }
 
 static void *service(void *argument)
 {
 	struct channel *channel = argument;
-	struct pollfd fds[3] = {
-		{ .fd = channel->fds[WIRE_FD_QUESTION], .events = POLLIN },
+	struct pollfd fds[2] = {
+		{ .fd = channel->bell, .events = POLLIN },
 		{ .fd = channel->stop, .events = POLLIN },
-		{ .fd = channel->connection },
 	};
 
 	while (load_ordered(&channel->claimed) != DEAD) {
-		int found;
-
-		if (is_asked(channel)) {
-			/* The owner's to answer, who may have missed the signal that we took. */
-			event_signal(channel->fds[WIRE_FD_QUESTION]);
-			found = poll(fds + 1, 2, 1);
-			fds[0].revents = 0;
-		} else {
-			found = poll(fds, 3, -1);
-		}
-		if (found > 0) {
+		if (poll(fds, 2, -1) > 0) {
 			if (fds[0].revents)
-				event_take(fds[0].fd);
+				wire_silence(channel->bell);
 			if (fds[1].revents)
-				event_take(fds[1].fd);
-			if (fds[2].revents && claim(channel, SERVICE))
-				die(channel); /* the daemon, or the connection, is gone */
+				event_take(channel->stop);
 		}
-		if (load_acquire(&channel->owner->ended) && claim(channel, SERVICE))
-			die(channel);
-		if (is_asked(channel))
-			serve_for_owner(channel);
+		if (fds[0].revents & (POLLHUP | POLLERR)) {
+			/* The daemon, or the connection, is gone, or the lookup replaced. */
+			retire_one(channel);
+			fds[0] = (struct pollfd){ .fd = -1 };
+		}
+		if (!is_asked(channel))
+			continue;
+		serve_for_owner(channel);
+		/* Its signal may be the one that we took. */
+		if (is_asked(channel) && load_ordered(&channel->owner_waits))
+			event_signal(channel->owner->bell);
 	}
-	while (!is_forgotten(channel)) {
-		if (poll(&fds[1], 1, 100) > 0)
+	while (!is_forgotten(channel))
+		if (poll(&fds[1], 1, -1) > 0)
 			event_take(channel->stop);
-	}
 	channel_free(channel);
 	return NULL;
 }
@@ -402,34 +423,24 @@ static struct channel *channel_make(struct client *client, const char *bridge,
 	strncpy(channel->bridge, bridge, sizeof(channel->bridge) - 1);
 	channel->bridge[strcspn(channel->bridge, ":")] = '\0';
 	channel->function = function;
-	memcpy(channel->fds, fds, sizeof(channel->fds));
-	channel->owner = thread_life_mine();
-	channel->connection = dup(client->socket);
+	channel->bell = fds[WIRE_FD_BELL];
+	channel->owner = owner_mine();
 	channel->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	channel->place = place_take(fds[WIRE_FD_WINDOW]);
-	if (channel->owner && channel->connection >= 0 && channel->stop >= 0 && channel->place) {
-		thread_life_get(channel->owner);
+	if (channel->owner && channel->stop >= 0 && channel->place) {
+		__atomic_add_fetch(&channel->owner->references, 1, __ATOMIC_RELAXED);
 		return channel;
 	}
 	if (channel->place)
 		place_give(channel->place);
 	if (channel->stop >= 0)
 		close(channel->stop);
-	if (channel->connection >= 0)
-		close(channel->connection);
 	free(channel);
 	return NULL;
 }
 
-static int channel_start(struct channel *channel)
+static void channel_enter(struct channel *channel)
 {
-	sigset_t all, before;
-	pthread_t thread;
-	int rc;
-
-	/* Signals are for the program's own threads. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pthread_mutex_lock(&lock);
 	channel->next = channels;
 	channels = channel;
@@ -440,19 +451,28 @@ static int channel_start(struct channel *channel)
 	channel->owner_waits = waits;
 	if (!waits)
 		count_asleep(channel, 1);
-	rc = -pthread_create(&thread, NULL, service, channel);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc == 0)
-		pthread_detach(thread);
-	return rc;
 }
 
-static int retire_one(struct channel *channel)
+static int channel_start(struct channel *channel)
 {
-	store_ordered(&channel->retired, 1);
-	if (claim(channel, OWNER))
-		die(channel);
-	return load_ordered(&channel->claimed) != DEAD;
+	sigset_t all, before;
+	pthread_t thread;
+	int rc;
+
+	channel_enter(channel);
+	/* Signals are for the program's own threads. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = -pthread_create(&thread, NULL, service, channel);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc == 0) {
+		pthread_detach(thread);
+		return 0;
+	}
+	/* The daemon notices when the bell is closed: the bridge learns. */
+	mine = channel->next_mine;
+	channel_free(channel);
+	return rc;
 }
 
 /*
@@ -508,15 +528,13 @@ int lookup_set(struct client *client, const char *bridge, struct valet_req_looku
 	if (rc < 0 || result < 0)
 		return rc < 0 ? rc : result;
 	if (fd_count != WIRE_LOOKUP_FDS) {
-		for (uint32_t i = 0; i < fd_count; i++)
-			close(fds[i]);
+		wire_close_fds(fds, &fd_count);
 		return -EMFILE;
 	}
 	channel = channel_make(client, bridge, (valet_lookup_script)(uintptr_t)body->function, fds);
 	close(fds[WIRE_FD_WINDOW]);
 	if (!channel) {
-		close(fds[WIRE_FD_QUESTION]);
-		close(fds[WIRE_FD_ANSWER]);
+		close(fds[WIRE_FD_BELL]);
 		return -ENOMEM;
 	}
 	body->busy = (uint32_t)retire(client, bridge, channel, NULL);

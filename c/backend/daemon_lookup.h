@@ -13,6 +13,20 @@
 
 struct pollfd;
 
+/*
+ * Where windows are mapped. The addresses are never given back, so that a script's stale view of
+ * one does not crash.
+ */
+struct place {
+	struct lookup_window *window;
+	uint32_t id;
+	struct place *next; /* of the free ones */
+};
+
+/* Maps a window. NULL: no memory, or too many. */
+struct place *place_take(int fd);
+void place_give(struct place *place);
+
 /* Ids of batches and regions in windows; those of the engine in this process are below. */
 #define LOOKUP_ID_BASE 0x80000000u
 

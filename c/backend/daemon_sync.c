@@ -7,8 +7,7 @@
 #include "daemon_client.h"
 #include "daemon_lookup.h"
 
-/* Whether the daemon is still there. Said without asking it. */
-static int check_connection(const struct client *client)
+int client_check(const struct client *client)
 {
 	struct pollfd fd = { .fd = client->socket };
 
@@ -21,34 +20,28 @@ static int is_done(const struct csb *csb, uint32_t request)
 	return (int32_t)(load_acquire(&csb->ktoa.done) - request) >= 0;
 }
 
-void client_leave_sleep(struct client *client, enum direction direction, struct csb *csb)
-{
-	int event = client_event(client, direction);
-
-	if (__atomic_sub_fetch(&csb->atok.appl_need_kick, 1, __ATOMIC_SEQ_CST) > 0)
-		event_signal(event);
-}
-
 static int sleep_until_done(struct client *client, enum direction direction, struct csb *csb,
 			    uint32_t request)
 {
 	struct pollfd fds[2] = { { .events = POLLIN }, { .fd = client->socket } };
-	int rc = client_events(client);
+	struct bell *bell;
+	int rc = client_take_bell(client, &bell);
 
 	if (rc < 0)
 		return rc;
-	fds[0].fd = client_event(client, direction);
+	fds[0].fd = bell_fd(bell, direction);
 	/* Raised, then looked: the daemon stores `done` and then looks at this. */
 	__atomic_add_fetch(&csb->atok.appl_need_kick, 1, __ATOMIC_SEQ_CST);
 	while (rc == 0 && !is_done(csb, request)) {
 		if (lookup_poll(fds, 2, -1) < 0)
 			continue;
 		if (fds[0].revents)
-			event_take(fds[0].fd);
+			bell_silence(bell, direction);
 		if (fds[1].revents & (POLLHUP | POLLERR) && !is_done(csb, request))
 			rc = -ECONNRESET;
 	}
-	client_leave_sleep(client, direction, csb);
+	__atomic_sub_fetch(&csb->atok.appl_need_kick, 1, __ATOMIC_SEQ_CST);
+	client_give_bell(client, bell);
 	return rc;
 }
 
@@ -98,6 +91,22 @@ static int is_legal(const struct netmap_ring *ring, uint32_t hwcur, uint32_t hwt
 }
 
 /*
+ * Other threads and processes may be showing a tail as well: an older one never follows a newer
+ * one, as whoever stores has read the daemon's after what it replaces.
+ */
+static void show_tail(struct netmap_ring *ring, struct csb *csb)
+{
+	uint32_t shown = load_acquire(&ring->tail), hwtail;
+
+	do {
+		/* Pairs with the daemon's store: the slots before it are filled, or free. */
+		hwtail = load_acquire(&csb->ktoa.hwtail);
+	} while (hwtail != shown && !__atomic_compare_exchange_n(&ring->tail, &shown, hwtail, 0,
+								 __ATOMIC_SEQ_CST,
+								 __ATOMIC_SEQ_CST));
+}
+
+/*
  * The sync of a ring that the daemon has no part in: nothing was handed over, and there is only the
  * tail to show.
  */
@@ -110,7 +119,7 @@ static int sync_here(struct netmap_ring *ring, struct csb *csb)
 	if (read_once(&ring->head) != hwcur ||
 	    !is_legal(ring, hwcur, hwtail, hwcur, read_once(&ring->cur)))
 		return 0;
-	store_release(&ring->tail, hwtail);
+	show_tail(ring, csb);
 	return 1;
 }
 
@@ -175,6 +184,12 @@ static void stamp(struct netmap_ring *ring)
 /* Rings synced with one round trip. */
 enum { RINGS_MAX = 256 };
 
+/* A receive ring on a bridge: atok.head is what has been given back, which need no request. */
+static int gives_back(const struct client *client, enum direction direction)
+{
+	return direction == RX && !client->port.is_pipe;
+}
+
 static int needs_daemon(const struct client *client, enum direction direction,
 			struct netmap_ring *ring)
 {
@@ -182,18 +197,40 @@ static int needs_daemon(const struct client *client, enum direction direction,
 
 	if (direction == RX && read_once(&ring->flags) & NR_TIMESTAMP)
 		stamp(ring);
-	if (direction == RX && !client->port.is_pipe)
+	if (gives_back(client, direction))
 		return !take_here(ring, csb);
 	return !sync_here(ring, csb);
 }
 
-static int result_of(const struct client *client, enum direction direction, struct csb *csb)
+/* Raises the request. Returns its number. */
+static uint32_t request_sync(const struct client *client, enum direction direction,
+			     struct netmap_ring *ring, struct csb *csb)
 {
-	if (direction == RX && !client->port.is_pipe) {
+	uint32_t request;
+
+	csb_lock(csb);
+	if (!gives_back(client, direction)) {
+		/* Read head first, write it last: the daemon never finds it beyond cur. */
+		uint32_t head = load_acquire(&ring->head);
+
+		write_once(&csb->atok.cur, read_once(&ring->cur));
+		store_release(&csb->atok.head, head);
+	}
+	/* Ordered: head and slots are before it, and the look at who sleeps after it. */
+	request = __atomic_add_fetch(&csb->atok.request, 1, __ATOMIC_SEQ_CST);
+	csb_unlock(csb);
+	return request;
+}
+
+static int result_of(const struct client *client, enum direction direction,
+		     struct netmap_ring *ring, struct csb *csb)
+{
+	if (gives_back(client, direction)) {
 		csb_lock(csb);
 		csb->atok.head = read_once(&csb->ktoa.hwcur);
 		csb_unlock(csb);
 	}
+	show_tail(ring, csb);
 	return read_once(&csb->ktoa.result);
 }
 
@@ -212,20 +249,21 @@ int client_sync(void *descriptor, enum direction direction)
 	if (n && (rc = lookup_wait_begin()) < 0)
 		return rc;
 	for (uint32_t i = 0; i < n; i++) {
-		struct csb *csb = csb_of(client->rings[direction][asked[i]]);
+		struct netmap_ring *ring = client->rings[direction][asked[i]];
+		struct csb *csb = csb_of(ring);
 
-		/* Ordered: head and slots are before it, and the look at who sleeps after it. */
-		requests[i] = __atomic_add_fetch(&csb->atok.request, 1, __ATOMIC_SEQ_CST);
+		requests[i] = request_sync(client, direction, ring, csb);
 		kick |= load_ordered(&csb->ktoa.kern_need_kick) != 0;
 	}
 	if (kick)
 		event_signal(client->kick);
 	for (uint32_t i = 0; i < n; i++) {
-		struct csb *csb = csb_of(client->rings[direction][asked[i]]);
+		struct netmap_ring *ring = client->rings[direction][asked[i]];
+		struct csb *csb = csb_of(ring);
 		int one = wait_until_done(client, direction, csb, requests[i]);
 
 		if (one == 0)
-			one = result_of(client, direction, csb);
+			one = result_of(client, direction, ring, csb);
 		if (one < 0 || rc == 0)
 			rc = one;
 	}
@@ -233,6 +271,6 @@ int client_sync(void *descriptor, enum direction direction)
 		lookup_wait_end();
 	/* Who only ever looks would not notice that the daemon is gone. */
 	if (n == 0 && __atomic_add_fetch(&client->empty_looks, 1, __ATOMIC_RELAXED) % 64 == 0)
-		return check_connection(client);
+		return client_check(client);
 	return rc;
 }

@@ -42,116 +42,129 @@ static int look(struct client *client, uint32_t events)
 }
 
 /* For each ring of the events: raises or lowers what the daemon looks at before it signals. */
-static void count_sleepers(struct client *client, uint32_t events, int raise)
+static void count_sleepers(struct client *client, uint32_t events, int32_t change)
 {
 	for (int d = RX; d <= TX; d++) {
 		if (!(events & (d == TX ? POLLOUT : POLLIN)))
 			continue;
-		for (uint32_t i = 0; i < client_rings(client, d); i++) {
-			struct csb *csb = csb_of(client->rings[d][i]);
-
-			if (raise)
-				__atomic_add_fetch(&csb->atok.appl_need_kick, 1, __ATOMIC_SEQ_CST);
-			else
-				client_leave_sleep(client, d, csb);
-		}
+		for (uint32_t i = 0; i < client_rings(client, d); i++)
+			__atomic_add_fetch(&csb_of(client->rings[d][i])->atok.appl_need_kick,
+					   (uint32_t)change, __ATOMIC_SEQ_CST);
 	}
+}
+
+static void silence(const struct bell *bell, uint32_t events)
+{
+	if (events & POLLIN)
+		bell_silence(bell, RX);
+	if (events & POLLOUT)
+		bell_silence(bell, TX);
 }
 
 int daemon_event(void *descriptor, uint32_t event)
 {
-	struct client *client = descriptor;
+	struct bell *bell = client_my_bell(descriptor);
 
-	if (!load_acquire(&client->registered) || client_events(client) < 0)
-		return -1;
-	return client_event(client, event & POLLOUT ? TX : RX);
+	return bell ? bell_fd(bell, event & POLLOUT ? TX : RX) : -1;
 }
 
 int daemon_sleep_begin(void *descriptor, uint32_t events)
 {
 	struct client *client = descriptor;
+	struct bell *bell;
 	int found;
 
 	if (!load_acquire(&client->registered))
 		return POLLERR;
-	found = client_events(client);
+	found = client_begin_bell(client, &bell);
 	if (found < 0)
 		return found;
 	/* Counted first, then looked: whoever sends after the look sees us waiting. */
 	count_sleepers(client, events, 1);
 	found = look(client, events);
-	if (found < 0)
-		count_sleepers(client, events, 0);
+	if (found < 0) {
+		count_sleepers(client, events, -1);
+		client_end_bell(client, bell);
+	}
 	return found;
 }
 
 int daemon_sleep_end(void *descriptor, uint32_t events)
 {
 	struct client *client = descriptor;
+	struct bell *bell = client_my_bell(client);
 
-	if (!load_acquire(&client->registered))
+	if (!bell)
 		return POLLERR;
-	if (events & POLLIN)
-		event_take(client_event(client, RX));
-	if (events & POLLOUT)
-		event_take(client_event(client, TX));
-	count_sleepers(client, events, 0);
+	count_sleepers(client, events, -1);
+	client_end_bell(client, bell);
 	return look(client, events);
 }
 
 /* Until a signal, or wake, or the time is up. -ECONNRESET: the daemon is gone. */
-static int sleep_on_events(struct client *client, const struct sleeper *sleeper, uint32_t events,
-			   int32_t timeout_ms)
+static int sleep_on_bell(struct client *client, const struct sleeper *sleeper,
+			 const struct bell *bell, uint32_t events, int32_t timeout_ms)
 {
 	struct pollfd fds[4] = {
 		{ .fd = client->socket },
 		{ .fd = sleeper->waiter.event_fd, .events = POLLIN },
-		{ .fd = events & POLLIN ? client_event(client, RX) : -1, .events = POLLIN },
-		{ .fd = events & POLLOUT ? client_event(client, TX) : -1, .events = POLLIN },
+		{ .fd = events & POLLIN ? bell_fd(bell, RX) : -1, .events = POLLIN },
+		{ .fd = events & POLLOUT ? bell_fd(bell, TX) : -1, .events = POLLIN },
 	};
 
 	if (lookup_poll(fds, 4, timeout_ms) <= 0)
 		return 0;
 	if (fds[0].revents & (POLLHUP | POLLERR))
 		return -ECONNRESET;
-	for (int i = 1; i < 4; i++)
-		if (fds[i].revents & POLLIN)
-			event_take(fds[i].fd);
+	if (fds[1].revents)
+		event_take(fds[1].fd);
+	silence(bell, (fds[2].revents ? POLLIN : 0) | (fds[3].revents ? POLLOUT : 0));
 	return 0;
 }
 
-int daemon_poll(void *descriptor, uint32_t events, int32_t timeout_ms)
+static int sleep_until_ready(struct client *client, const struct sleeper *sleeper,
+			     const struct bell *bell, uint32_t events, int32_t timeout_ms)
 {
-	struct client *client = descriptor;
 	int64_t end = now_ms() + timeout_ms;
-	int found = look(client, events);
-	struct sleeper sleeper;
-	int rc;
+	int rc = 0;
 
-	if (found || timeout_ms == 0)
-		return found;
-	rc = client_events(client);
-	if (rc == 0)
-		rc = lookup_wait_begin();
-	if (rc < 0)
-		return rc;
-	rc = sleeper_enter(&client->sleepers, &sleeper);
-	if (rc < 0) {
-		lookup_wait_end();
-		return rc;
-	}
 	count_sleepers(client, events, 1);
 	while (rc == 0) {
 		int32_t left = timeout_ms < 0 ? -1 : (int32_t)(end - now_ms());
 
 		rc = look(client, events);
-		if (rc || load_acquire(&sleeper.woken) || (timeout_ms >= 0 && left <= 0))
+		if (rc || load_acquire(&sleeper->woken) || (timeout_ms >= 0 && left <= 0))
 			break;
-		rc = sleep_on_events(client, &sleeper, events, left);
+		rc = sleep_on_bell(client, sleeper, bell, events, left);
 	}
-	count_sleepers(client, events, 0);
-	sleeper_leave(&client->sleepers, &sleeper);
+	count_sleepers(client, events, -1);
+	return rc;
+}
+
+int daemon_poll(void *descriptor, uint32_t events, int32_t timeout_ms)
+{
+	struct client *client = descriptor;
+	int found = look(client, events);
+	struct sleeper sleeper;
+	struct bell *bell;
+	int rc;
+
+	if (found || timeout_ms == 0)
+		return found;
+	rc = client_take_bell(client, &bell);
+	if (rc < 0)
+		return rc;
+	rc = lookup_wait_begin();
+	if (rc < 0)
+		goto give_bell;
+	rc = sleeper_enter(&client->sleepers, &sleeper);
+	if (rc == 0) {
+		rc = sleep_until_ready(client, &sleeper, bell, events, timeout_ms);
+		sleeper_leave(&client->sleepers, &sleeper);
+	}
 	lookup_wait_end();
+give_bell:
+	client_give_bell(client, bell);
 	return rc;
 }
 

@@ -12,12 +12,16 @@
 #include "../uapi/valet_csb.h"
 #include "ring.h"
 
-/* The ring as it is, for the application; after every change of hwcur or hwtail. */
+/*
+ * The ring as it is, for the application; after every change of hwcur or hwtail. Caller holds what
+ * hwtail is changed under, or an older one could be shown after a newer: `lease` of a receive ring
+ * on a bridge, `busy` of a pipe's other end.
+ */
 static inline void csb_show(struct ring *ring)
 {
 	struct csb_ktoa *ktoa = &csb_of(ring->shared)->ktoa;
 
-	write_once(&ktoa->hwcur, ring->hwcur);
+	write_once(&ktoa->hwcur, read_once(&ring->hwcur));
 	/*
 	 * Pairs with the application's acquire: the slots before it are filled. Ordered before the
 	 * look at appl_need_kick: who goes to sleep now has seen it, or we see that it sleeps.

@@ -105,7 +105,7 @@ static void lease_finish(struct ring *ring, struct room *room, uint64_t lost)
 		ring_set_hwtail(ring, tail);
 	spin_unlock(&ring->lease);
 	if (moved)
-		ring_notify(ring);
+		ring_notify_soon(ring);
 }
 
 /*

@@ -23,6 +23,8 @@ struct engine_host {
 	void (*region_unmap)(struct region *region);
 	/* Wakes a sleeper. Called with the waiter's ring locked, by the thread that sent. */
 	void (*wake)(struct waiter *waiter);
+	/* The same, where a little later is soon enough. NULL: wake. */
+	void (*wake_soon)(struct waiter *waiter);
 };
 
 #endif

@@ -135,7 +135,7 @@ int pipe_txsync(struct ring *ring)
 	 */
 	if (complete) {
 		ring_set_hwtail(peer, end);
-		ring_notify(peer);
+		ring_notify_soon(peer);
 	}
 	return 0;
 }

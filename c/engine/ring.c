@@ -9,13 +9,21 @@
 #include "port.h"
 #include "waiter.h"
 
+/* Rings that are synced by request only: head and cur come with it, in the same cache line. */
+static int comes_with_request(const struct ring *ring)
+{
+	return ring->remote && (ring->direction == TX || ring->peer);
+}
+
 int64_t ring_check(struct ring *ring, uint32_t tail)
 {
+	struct csb_atok *atok = &csb_of(ring->shared)->atok;
+	int by_request = comes_with_request(ring);
 	/*
 	 * Pairs with the application's store of head, its last: cur and slots are as it left them.
 	 */
-	uint32_t head = load_acquire(&ring->shared->head);
-	uint32_t cur = read_once(&ring->shared->cur);
+	uint32_t head = load_acquire(by_request ? &atok->head : &ring->shared->head);
+	uint32_t cur = read_once(by_request ? &atok->cur : &ring->shared->cur);
 	uint32_t owned = ring_distance(ring, ring->hwcur, tail);
 
 	if (head < ring->slots && cur < ring->slots) {
@@ -27,7 +35,7 @@ int64_t ring_check(struct ring *ring, uint32_t tail)
 	}
 	write_once(&ring->shared->head, ring->hwcur);
 	write_once(&ring->shared->cur, ring->hwcur);
-	ring_show_tail(ring, tail);
+	store_release(&ring->shared->tail, tail);
 	count_add(&ring->resets, 1);
 	return -EINVAL;
 }
@@ -46,14 +54,29 @@ static int somebody_sleeps(struct ring *ring)
 					 : &ring->waiting) != 0;
 }
 
-void ring_notify(struct ring *ring)
+static void wake_all(struct ring *ring, void (*wake)(struct waiter *waiter))
 {
-	if (!somebody_sleeps(ring))
-		return;
 	spin_lock(&ring->waiting_lock);
 	for (struct waiter_link *link = ring->waiters; link; link = link->next)
-		ring->port->engine->host->wake(link->waiter);
+		wake(link->waiter);
 	spin_unlock(&ring->waiting_lock);
+}
+
+void ring_notify(struct ring *ring)
+{
+	if (somebody_sleeps(ring))
+		wake_all(ring, ring->port->engine->host->wake);
+}
+
+void ring_notify_soon(struct ring *ring)
+{
+	const struct engine_host *host = ring->port->engine->host;
+	uint32_t filled;
+
+	if (!somebody_sleeps(ring))
+		return;
+	filled = ring_distance(ring, read_once(&ring->hwcur), read_once(&ring->hwtail));
+	wake_all(ring, host->wake_soon && filled < ring->slots / 2 ? host->wake_soon : host->wake);
 }
 
 void waiter_enter(struct waiter_link *link, struct ring *ring, struct waiter *waiter)
@@ -106,7 +129,7 @@ void ring_reset(struct ring *ring)
 	write_once(&shared->head, 0);
 	write_once(&shared->cur, 0);
 	write_once(&shared->flags, 0);
-	ring_show_tail(ring, ring->hwtail);
+	store_release(&shared->tail, ring->hwtail);
 	if (ring->remote)
 		csb_reset(ring);
 	spin_unlock(&ring->lease);

@@ -97,10 +97,14 @@ static inline uint32_t ring_previous(const struct ring *ring, uint32_t slot)
  */
 int64_t ring_check(struct ring *ring, uint32_t tail);
 
-/* Shows the application its new tail. Pairs with its load of tail: slots before it are filled. */
+/*
+ * Shows the application its new tail. Pairs with its load of tail: slots before it are filled.
+ * Another process takes it from the csb, and keeps the ring's header in its core's cache.
+ */
 static inline void ring_show_tail(struct ring *ring, uint32_t tail)
 {
-	store_release(&ring->shared->tail, tail);
+	if (!ring->remote)
+		store_release(&ring->shared->tail, tail);
 }
 
 /* Moves hwtail, for the application to see. ring_notify() comes after it. */
@@ -168,6 +172,8 @@ static inline uint8_t *buffer_at(const struct ring *ring, uint32_t buffer)
 
 /* Wakes who waits on the ring. Call after the ordered store of what they wait for. */
 void ring_notify(struct ring *ring);
+/* The same for new packets: soon, as more may follow, unless they fill the ring. */
+void ring_notify_soon(struct ring *ring);
 
 /* Empties the ring for a new owner: indices to their start, slots with their own buffers. */
 void ring_reset(struct ring *ring);

@@ -13,8 +13,11 @@ struct waiter_link {
 	struct waiter_link *next;
 };
 
-struct waiter {
-	int event_fd; /* the host's */
+struct waiter { /* the host's */
+	int event_fd;
+	struct wakeups *put_off; /* by whom; NULL: it is not */
+	struct waiter *next_put_off;
+	uint32_t ringing; /* threads that wake it, after having put it off */
 };
 
 /*

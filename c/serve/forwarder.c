@@ -17,7 +17,9 @@
 
 enum {
 	AWAKE_NS = 50 * 1000, /* after the last request; about what a sleep and a wake-up cost */
-	TURNS_BETWEEN_KICKS = 64, /* looks at the active sessions between looks at the others */
+	/* Looks at the active sessions between looks at the others, and the time that they take. */
+	TURNS_BETWEEN_KICKS = 64,
+	NS_BETWEEN_KICKS = 50 * 1000,
 	KICKS_MAX = 64,
 };
 
@@ -89,6 +91,22 @@ static int deactivate(struct session *session)
 	return 1;
 }
 
+/* Those that have to end are looked at once more, to be finished then. */
+static void take_ending(struct forwarder *forwarder, int64_t now)
+{
+	struct session *session;
+
+	event_take(forwarder->wake);
+	pthread_mutex_lock(&forwarder->server->lock);
+	session = forwarder->ending;
+	forwarder->ending = NULL;
+	pthread_mutex_unlock(&forwarder->server->lock);
+	for (; session; session = session->next_ending) {
+		session->to_finish = 1;
+		activate(forwarder, session, now);
+	}
+}
+
 /* Takes the kicks that have come. 0: the thread has to stop. */
 static int take_kicks(struct forwarder *forwarder, int timeout_ms)
 {
@@ -97,26 +115,42 @@ static int take_kicks(struct forwarder *forwarder, int timeout_ms)
 	int64_t now = now_ns();
 
 	for (int i = 0; i < count; i++) {
-		struct session *session = events[i].data.ptr;
-
-		if (!session)
+		if (events[i].data.ptr)
+			activate(forwarder, events[i].data.ptr, now);
+		else if (load_acquire(&forwarder->stopping))
 			return 0;
-		event_take(session->kick);
-		activate(forwarder, session, now);
+		else
+			take_ending(forwarder, now);
 	}
 	return 1;
 }
 
+/*
+ * Rings that are another descriptor's as well: its client has not kicked if we looked at them. What
+ * it has asked for till now is done here.
+ */
+static void serve_shared(struct session *session)
+{
+	const struct descriptor *descriptor = &session->descriptor;
+
+	for (int d = RX; d <= TX; d++)
+		for (uint32_t i = descriptor->first[d]; i < descriptor->last[d]; i++)
+			if (read_once(&ring_of(session, d, i)->opens) > 1)
+				csb_serve(ring_of(session, d, i));
+}
+
 static void finish(struct forwarder *forwarder, struct session *session)
 {
+	set_kicks(session, 1);
+	serve_shared(session);
 	/* The client has the eventfd too: closing ours would not take it out. */
 	epoll_ctl(forwarder->epoll, EPOLL_CTL_DEL, session->kick, NULL);
 	session_unbind(session);
 	server_finished(forwarder->server, session);
 }
 
-/* One look at each active session. */
-static void serve_active(struct forwarder *forwarder)
+/* One look at each active session. Returns when that was. */
+static int64_t serve_active(struct forwarder *forwarder)
 {
 	struct session **at = &forwarder->active;
 	int64_t now = now_ns();
@@ -124,44 +158,52 @@ static void serve_active(struct forwarder *forwarder)
 	while (*at) {
 		struct session *session = *at, *next = session->next_active;
 
-		if (load_acquire(&session->ending)) {
+		if (session->to_finish) {
 			*at = next;
 			finish(forwarder, session);
 			continue;
 		}
 		if (serve_rings(session))
-			session->busy_ns = now;
+			forwarder->busy_ns = session->busy_ns = now = now_ns();
 		if (now - session->busy_ns > AWAKE_NS && deactivate(session))
 			*at = next;
 		else
 			at = &session->next_active;
 	}
+	wakeups_do(&forwarder->wakeups, now, forwarder->busy_ns);
+	return now;
 }
 
 static void *forward(void *argument)
 {
 	struct forwarder *forwarder = argument;
+	int64_t now = 0, kicks_ns = 0;
 	uint32_t turns = 0;
 
 	pthread_setname_np(pthread_self(), "valet forward");
+	wakeups_use(&forwarder->wakeups);
 	for (;;) {
 		if (!forwarder->active) {
+			wakeups_do_mine();
 			if (!take_kicks(forwarder, -1))
 				return NULL;
-		} else if (++turns % TURNS_BETWEEN_KICKS == 0) {
+		} else if (++turns % TURNS_BETWEEN_KICKS == 0 ||
+			   now - kicks_ns > NS_BETWEEN_KICKS) {
 			if (!take_kicks(forwarder, 0))
 				return NULL;
+			kicks_ns = now;
 			/* A client may need this core to go on. */
 			sched_yield();
 		}
-		serve_active(forwarder);
+		now = serve_active(forwarder);
 		spin_pause();
 	}
 }
 
 int forwarder_adopt(struct forwarder *forwarder, struct session *session)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = session };
+	/* Edges: each write is one, whatever the counter was, so that it need not be read. */
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.ptr = session };
 
 	session->forwarder = forwarder;
 	if (epoll_ctl(forwarder->epoll, EPOLL_CTL_ADD, session->kick, &event) < 0) {
@@ -170,6 +212,17 @@ int forwarder_adopt(struct forwarder *forwarder, struct session *session)
 	}
 	forwarder->sessions++;
 	return 0;
+}
+
+void forwarder_end(struct session *session)
+{
+	struct forwarder *forwarder = session->forwarder;
+
+	pthread_mutex_lock(&forwarder->server->lock);
+	session->next_ending = forwarder->ending;
+	forwarder->ending = session;
+	pthread_mutex_unlock(&forwarder->server->lock);
+	event_signal(forwarder->wake);
 }
 
 int forwarder_start(struct forwarder *forwarder, struct server *server)
@@ -181,17 +234,17 @@ int forwarder_start(struct forwarder *forwarder, struct server *server)
 	forwarder->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (forwarder->epoll < 0)
 		return -errno;
-	forwarder->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (forwarder->stop < 0) {
+	forwarder->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (forwarder->wake < 0) {
 		rc = -errno;
 		goto close_epoll;
 	}
-	rc = epoll_ctl(forwarder->epoll, EPOLL_CTL_ADD, forwarder->stop, &event) < 0 ? -errno : 0;
+	rc = epoll_ctl(forwarder->epoll, EPOLL_CTL_ADD, forwarder->wake, &event) < 0 ? -errno : 0;
 	if (rc == 0)
 		rc = -pthread_create(&forwarder->thread, NULL, forward, forwarder);
 	if (rc == 0)
 		return 0;
-	close(forwarder->stop);
+	close(forwarder->wake);
 close_epoll:
 	close(forwarder->epoll);
 	return rc;
@@ -199,8 +252,9 @@ close_epoll:
 
 void forwarder_stop(struct forwarder *forwarder)
 {
-	event_signal(forwarder->stop);
+	store_release(&forwarder->stopping, 1);
+	event_signal(forwarder->wake);
 	pthread_join(forwarder->thread, NULL);
-	close(forwarder->stop);
+	close(forwarder->wake);
 	close(forwarder->epoll);
 }

@@ -13,24 +13,39 @@
 
 #include "server.h"
 
-/* The socket's folder, made if need be where it is the usual one in /tmp. It must be private. */
+/* "." for a path without a folder. */
+static void folder_of(const char *path, char *folder, size_t size)
+{
+	char *slash;
+
+	snprintf(folder, size, "%s", path);
+	slash = strrchr(folder, '/');
+	if (!slash)
+		strcpy(folder, ".");
+	else if (slash == folder)
+		slash[1] = '\0';
+	else
+		*slash = '\0';
+}
+
+/* The socket's folder, made if need be: the usual one in /tmp is not there at first. */
 static int check_folder(const char *path)
 {
 	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	char *slash;
 	struct stat status;
 
-	snprintf(folder, sizeof(folder), "%s", path);
-	slash = strrchr(folder, '/');
-	if (!slash || slash == folder)
-		return 0;
-	*slash = '\0';
+	folder_of(path, folder, sizeof(folder));
 	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	if (lstat(folder, &status) < 0)
 		return -errno;
-	if (S_ISLNK(status.st_mode) && stat(folder, &status) < 0)
-		return -errno;
+	if (S_ISLNK(status.st_mode)) {
+		/* Another user's could lead elsewhere at any time. */
+		if (status.st_uid != geteuid() && status.st_uid != 0)
+			return -EACCES;
+		if (stat(folder, &status) < 0)
+			return -errno;
+	}
 	if (!S_ISDIR(status.st_mode))
 		return -ENOTDIR;
 	/* Others could put a socket of theirs in its place. */

@@ -41,6 +41,24 @@ static struct session *next_question(struct server *server)
 	return next;
 }
 
+/* Caller holds the lock. */
+static int answer(struct session *session, int result, const void *text, uint32_t bytes)
+{
+	struct wire_part part = { text, bytes };
+	struct wire_header header = {
+		.magic = WIRE_MAGIC,
+		.version = WIRE_VERSION,
+		.type = WIRE_ASK,
+		.id = session->question_id,
+		.result = result,
+	};
+	int rc;
+
+	session->question = 0;
+	rc = wire_send(session->socket, &header, &part, 1, NULL, 0);
+	return rc == -EPIPE || rc == -ECONNRESET ? -ENOENT : rc;
+}
+
 int question_wait(struct server *server, uint32_t *id, void *text, uint32_t size,
 		  int32_t timeout_ms)
 {
@@ -56,13 +74,17 @@ int question_wait(struct server *server, uint32_t *id, void *text, uint32_t size
 		end.tv_nsec -= 1000000000;
 	}
 	pthread_mutex_lock(&server->lock);
-	while (!(session = next_question(server)) && !server->stopping && rc == 0)
-		rc = timeout_ms < 0 ? pthread_cond_wait(&server->asked, &server->lock)
-				    : pthread_cond_timedwait(&server->asked, &server->lock, &end);
+	for (;;) {
+		while (!(session = next_question(server)) && !server->stopping && rc == 0)
+			rc = timeout_ms < 0
+				     ? pthread_cond_wait(&server->asked, &server->lock)
+				     : pthread_cond_timedwait(&server->asked, &server->lock, &end);
+		if (!session || session->question_bytes <= size || server->stopping)
+			break;
+		answer(session, -EMSGSIZE, NULL, 0);
+	}
 	if (server->stopping) {
 		bytes = -EBADF;
-	} else if (session && session->question_bytes > size) {
-		bytes = -EMSGSIZE;
 	} else if (session) {
 		bytes = (int)session->question_bytes;
 		memcpy(text, session->question_text, session->question_bytes);
@@ -75,24 +97,16 @@ int question_wait(struct server *server, uint32_t *id, void *text, uint32_t size
 
 int question_answer(struct server *server, uint32_t id, const void *text, uint32_t bytes)
 {
-	struct wire_part part = { text, bytes };
-	struct wire_header header = {
-		.magic = WIRE_MAGIC,
-		.version = WIRE_VERSION,
-		.type = WIRE_ASK,
-	};
 	int rc = -ENOENT;
 
-	if (bytes > WIRE_BYTES_MAX - sizeof(header))
+	if (bytes > WIRE_BYTES_MAX - sizeof(struct wire_header))
 		return -EMSGSIZE;
 	pthread_mutex_lock(&server->lock);
 	for (struct session *session = server->sessions; id && session; session = session->next) {
-		if (session->question != id)
-			continue;
-		session->question = 0;
-		header.id = session->question_id;
-		rc = wire_send(session->socket, &header, &part, 1, NULL, 0);
-		break;
+		if (session->question == id) {
+			rc = answer(session, 0, text, bytes);
+			break;
+		}
 	}
 	pthread_mutex_unlock(&server->lock);
 	return rc;

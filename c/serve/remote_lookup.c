@@ -11,10 +11,12 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "wakeup.h"
 
 enum {
 	SPIN_NS = 20 * 1000, /* about what a sleep and a wake-up cost */
@@ -30,9 +32,19 @@ struct remote_lookup {
 	struct remote_lookup *next; /* of the session's */
 	pthread_mutex_t busy; /* one batch at a time */
 	struct lookup_window *window;
-	int fds[WIRE_LOOKUP_FDS];
+	int bell; /* our end */
+	int fds[WIRE_LOOKUP_FDS]; /* the client's, until it has them */
 	uint32_t call; /* our own word for it */
 };
+
+void remote_lookup_handed_over(struct remote_lookup *remote)
+{
+	for (int i = 0; i < WIRE_LOOKUP_FDS; i++) {
+		if (remote->fds[i] >= 0)
+			close(remote->fds[i]);
+		remote->fds[i] = -1;
+	}
+}
 
 static void release(struct thread_life *life)
 {
@@ -40,9 +52,9 @@ static void release(struct thread_life *life)
 
 	if (remote->window)
 		munmap(remote->window, sizeof(*remote->window));
-	for (int i = 0; i < WIRE_LOOKUP_FDS; i++)
-		if (remote->fds[i] >= 0)
-			close(remote->fds[i]);
+	remote_lookup_handed_over(remote);
+	if (remote->bell >= 0)
+		close(remote->bell);
 	pthread_mutex_destroy(&remote->busy);
 	free(remote);
 }
@@ -50,6 +62,7 @@ static void release(struct thread_life *life)
 static int make_window(struct remote_lookup *remote)
 {
 	int fd = memfd_create("valet lookup", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int bell[2];
 	void *window;
 
 	if (fd < 0)
@@ -63,11 +76,10 @@ static int make_window(struct remote_lookup *remote)
 	if (window == MAP_FAILED)
 		return -errno;
 	remote->window = window;
-	for (int i = WIRE_FD_QUESTION; i <= WIRE_FD_ANSWER; i++) {
-		remote->fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (remote->fds[i] < 0)
-			return -errno;
-	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, bell) < 0)
+		return -errno;
+	remote->bell = bell[0];
+	remote->fds[WIRE_FD_BELL] = bell[1];
 	return 0;
 }
 
@@ -80,8 +92,7 @@ int remote_lookup_make(struct remote_lookup **out)
 		return -ENOMEM;
 	remote->life = (struct thread_life){ .references = 1, .release = release };
 	pthread_mutex_init(&remote->busy, NULL);
-	for (int i = 0; i < WIRE_LOOKUP_FDS; i++)
-		remote->fds[i] = -1;
+	remote->bell = remote->fds[WIRE_FD_WINDOW] = remote->fds[WIRE_FD_BELL] = -1;
 	rc = make_window(remote);
 	if (rc < 0)
 		release(&remote->life);
@@ -101,12 +112,20 @@ void remote_lookup_enter(struct remote_lookup **list, struct remote_lookup *remo
 	*list = remote;
 }
 
-static void drop(struct remote_lookup *remote)
+void remote_lookup_drop(struct remote_lookup *remote)
 {
 	store_release(&remote->life.ended, 1);
-	/* Whoever waits for an answer need not. */
-	event_signal(remote->fds[WIRE_FD_ANSWER]);
+	/* Whoever waits for an answer need not, and the client hears of it. */
+	shutdown(remote->bell, SHUT_RDWR);
 	thread_life_put(&remote->life);
+}
+
+/* Nobody has the other end of its bell. */
+static int is_hung_up(const struct remote_lookup *remote)
+{
+	struct pollfd fd = { .fd = remote->bell };
+
+	return poll(&fd, 1, 0) > 0;
 }
 
 uint32_t remote_lookups_prune(struct remote_lookup **list)
@@ -116,9 +135,9 @@ uint32_t remote_lookups_prune(struct remote_lookup **list)
 	while (*list) {
 		struct remote_lookup *remote = *list;
 
-		if (load_acquire(&remote->window->closed)) {
+		if (load_acquire(&remote->window->closed) || is_hung_up(remote)) {
 			*list = remote->next;
-			drop(remote);
+			remote_lookup_drop(remote);
 		} else {
 			list = &remote->next;
 			left++;
@@ -133,7 +152,7 @@ void remote_lookups_end(struct remote_lookup **list)
 		struct remote_lookup *remote = *list;
 
 		*list = remote->next;
-		drop(remote);
+		remote_lookup_drop(remote);
 	}
 }
 
@@ -187,9 +206,19 @@ static int64_t now_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* The bell has rung, or nobody has its other end any more. */
+static int hear(struct remote_lookup *remote, short events)
+{
+	wire_silence(remote->bell);
+	if (!(events & (POLLHUP | POLLERR)) || has_answered(remote))
+		return 0;
+	store_release(&remote->life.ended, 1);
+	return -ECANCELED;
+}
+
 static int wait_for_answer(struct remote_lookup *remote)
 {
-	struct pollfd fd = { .fd = remote->fds[WIRE_FD_ANSWER], .events = POLLIN };
+	struct pollfd fd = { .fd = remote->bell, .events = POLLIN };
 	int64_t spin_end = now_ns() + SPIN_NS, end_ms = now_ms() + LIMIT_MS;
 	int rc = 0;
 
@@ -201,6 +230,7 @@ static int wait_for_answer(struct remote_lookup *remote)
 		}
 		sched_yield();
 	} while (now_ns() < spin_end);
+	wakeups_do_mine();
 	/* Raised, then looked: the client stores `answered` and then looks at this. */
 	store_ordered(&remote->window->daemon_sleeps, 1);
 	while (!has_answered(remote) && rc == 0) {
@@ -211,7 +241,7 @@ static int wait_for_answer(struct remote_lookup *remote)
 		else if (left_ms <= 0)
 			rc = -ETIMEDOUT;
 		else if (poll(&fd, 1, (int)left_ms) > 0)
-			event_take(fd.fd);
+			rc = hear(remote, fd.revents);
 	}
 	store_ordered(&remote->window->daemon_sleeps, 0);
 	return rc;
@@ -232,7 +262,7 @@ static int32_t call(struct valet_batch *batch, void *context)
 	window->source = batch->source;
 	store_ordered(&window->call, ++remote->call);
 	if (load_ordered(&window->client_sleeps))
-		event_signal(remote->fds[WIRE_FD_QUESTION]);
+		wire_ring(remote->bell);
 	rc = wait_for_answer(remote);
 	if (rc == 0)
 		rc = read_once(&window->result);

@@ -7,10 +7,12 @@
 
 struct remote_lookup;
 
-/* With one reference, the caller's; remote_lookup_enter() takes it over. */
+/* With one reference, the caller's: remote_lookup_enter() takes it over, or it is dropped. */
 int remote_lookup_make(struct remote_lookup **out);
-/* WIRE_LOOKUP_FDS descriptors for the client; they stay the lookup's. */
+void remote_lookup_drop(struct remote_lookup *remote);
+/* WIRE_LOOKUP_FDS descriptors for the client, until they have been handed over. */
 const int *remote_lookup_fds(const struct remote_lookup *remote);
+void remote_lookup_handed_over(struct remote_lookup *remote);
 /* For bridge_set_lookup(). Views of the bridge hold it as long as they are in use. */
 struct lookup remote_lookup_as_lookup(struct remote_lookup *remote);
 

@@ -19,26 +19,19 @@
 #include "questions.h"
 #include "remote_lookup.h"
 
-static void wake_waiter(struct waiter *waiter)
-{
-	int fd = load_acquire(&waiter->event_fd);
-
-	if (fd >= 0)
-		event_signal(fd);
-}
-
 static const struct engine_host host = {
 	.remote = 1,
 	.region_map = memory_region_map_shared,
 	.region_unmap = memory_region_unmap,
-	.wake = wake_waiter,
+	.wake = bell_ring,
+	.wake_soon = wakeup_put_off,
 };
 
 /* ---- sessions coming and going ---- */
 
-static void count_connection(struct server *server, const struct session *session, int change)
+static void count_connection(struct server *server, uint32_t pid, int change)
 {
-	if (session->pid == (uint32_t)getpid())
+	if (pid == (uint32_t)getpid())
 		return;
 	server->connections += (uint32_t)change;
 	server->idle_since_ms = now_ms();
@@ -51,6 +44,36 @@ static void refuse(struct server *server)
 	pthread_mutex_unlock(&server->lock);
 }
 
+static int spare_open(void)
+{
+	return eventfd(0, EFD_CLOEXEC);
+}
+
+/* No descriptors are left: who knocks hears it, and does not wait until some come back. */
+static void turn_away(struct server *server)
+{
+	struct wire_header answer = {
+		.magic = WIRE_MAGIC,
+		.version = WIRE_VERSION,
+		.type = WIRE_HELLO,
+		.id = WIRE_FIRST_ID,
+		.result = -EMFILE,
+	};
+	int fd;
+
+	if (server->spare >= 0)
+		close(server->spare);
+	fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0) {
+		wire_send(fd, &answer, NULL, 0, NULL, 0);
+		close(fd);
+		refuse(server);
+	} else {
+		usleep(1000); /* not even the spare one */
+	}
+	server->spare = spare_open();
+}
+
 static void accept_one(struct server *server)
 {
 	int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -59,9 +82,8 @@ static void accept_one(struct server *server)
 	uint32_t pid;
 
 	if (fd < 0) {
-		/* No descriptors left: those who knock wait until some come back. */
 		if (errno == EMFILE || errno == ENFILE)
-			usleep(1000);
+			turn_away(server);
 		return;
 	}
 	if (listener_admits(fd, &pid))
@@ -76,7 +98,7 @@ static void accept_one(struct server *server)
 	pthread_mutex_lock(&server->lock);
 	session->next = server->sessions;
 	server->sessions = session;
-	count_connection(server, session, 1);
+	count_connection(server, pid, 1);
 	pthread_mutex_unlock(&server->lock);
 }
 
@@ -84,15 +106,20 @@ static void accept_one(struct server *server)
 static void retire(struct server *server, struct session *session)
 {
 	struct session **at = &server->sessions;
+	int was_bound = session->forwarder != NULL;
+	uint32_t pid = session->pid;
 
 	pthread_mutex_lock(&server->lock);
 	while (*at != session)
 		at = &(*at)->next;
 	*at = session->next;
-	count_connection(server, session, -1);
-	server->ports -= session->forwarder != NULL;
 	pthread_mutex_unlock(&server->lock);
 	session_free(session);
+	/* Nothing is left of what is not counted. */
+	pthread_mutex_lock(&server->lock);
+	count_connection(server, pid, -1);
+	server->ports -= was_bound;
+	pthread_mutex_unlock(&server->lock);
 }
 
 static void end(struct server *server, struct session *session)
@@ -104,8 +131,8 @@ static void end(struct server *server, struct session *session)
 		return;
 	}
 	server->ending++;
-	store_release(&session->ending, 1);
-	event_signal(session->kick);
+	session->ending = 1;
+	forwarder_end(session);
 }
 
 void server_finished(struct server *server, struct session *session)
@@ -262,9 +289,9 @@ static int start_threads(struct server *server, uint32_t threads)
 
 static void free_server(struct server *server)
 {
-	const int fds[] = { server->epoll, server->stop, server->finished };
+	const int fds[] = { server->epoll, server->stop, server->finished, server->spare };
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	pthread_cond_destroy(&server->asked);
@@ -291,6 +318,7 @@ static struct server *make_server(void)
 	server->epoll = epoll_create1(EPOLL_CLOEXEC);
 	server->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	server->finished = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	server->spare = spare_open();
 	return server;
 }
 
@@ -306,7 +334,8 @@ static int start(const char *path, uint32_t threads)
 	if (!server)
 		return -ENOMEM;
 	rc = server->payload ? 0 : -ENOMEM;
-	if (rc == 0 && (server->epoll < 0 || server->stop < 0 || server->finished < 0))
+	if (rc == 0 &&
+	    (server->epoll < 0 || server->stop < 0 || server->finished < 0 || server->spare < 0))
 		rc = -EMFILE;
 	if (rc == 0)
 		rc = listener_open(server, path);
@@ -347,7 +376,7 @@ static void end_all(struct server *server)
 
 	for (session = server->sessions; session; session = next) {
 		next = session->next;
-		if (!load_acquire(&session->ending))
+		if (!session->ending)
 			end(server, session);
 	}
 	while (server->ending) {

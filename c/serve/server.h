@@ -16,16 +16,32 @@
 #include "../backend/engines.h"
 #include "../backend/sleeper.h"
 #include "../wire.h"
+#include "wakeup.h"
 
 #define FORWARDERS_MAX 64
+
+/* That one connection has at the same time. */
+enum { BELLS_MAX = 256 };
 
 struct forwarder {
 	struct server *server;
 	pthread_t thread;
-	int epoll; /* the kicks of its sessions, and `stop` */
-	int stop; /* eventfd */
+	int epoll; /* the kicks of its sessions, and `wake` */
+	int wake; /* eventfd: control's, for what follows */
+	struct session *ending; /* to be finished; under server->lock */
+	uint32_t stopping;
 	uint32_t sessions; /* control's */
-	struct session *active; /* its own: those that it looks at without being kicked */
+	/* Its own. */
+	struct session *active; /* those that it looks at without being kicked */
+	int64_t busy_ns; /* when it last had something to do */
+	struct wakeups wakeups;
+};
+
+/* What wakes one that sleeps, a thread of a client. */
+struct bell {
+	struct bell *next;
+	struct waiter waiter[2]; /* their event_fd is a pipe's end to write to */
+	struct waiter_link *links[2]; /* one a ring */
 };
 
 /* A connection. */
@@ -47,14 +63,15 @@ struct session {
 
 	/* Bound to a port. */
 	struct forwarder *forwarder;
-	int kick; /* eventfd */
-	struct waiter waiter[2];
-	struct waiter_link *links[2]; /* one a ring */
-	uint32_t ending; /* control to the forwarder: finish it */
+	int kick; /* eventfd, of which the client may make anything: never read, never written */
+	struct bell *bells; /* control's */
+	int ending; /* control has done with it, and waits for the forwarder to finish it */
+	struct session *next_ending;
 	int close_wanted; /* the client waits for that */
 	uint32_t close_id;
 
 	/* The forwarder's. */
+	int to_finish;
 	int is_active;
 	int64_t busy_ns; /* when it last had something to do */
 	struct session *next_active;
@@ -65,6 +82,7 @@ struct server {
 	struct sockaddr_un *address;
 	int lock_fd, listener, epoll;
 	int stop, finished; /* eventfds */
+	int spare; /* a descriptor to give up when there are no more */
 	pthread_t thread;
 	struct forwarder forwarders[FORWARDERS_MAX];
 	uint32_t forwarder_count;
@@ -105,6 +123,15 @@ int forwarder_start(struct forwarder *forwarder, struct server *server);
 void forwarder_stop(struct forwarder *forwarder);
 /* Hands a session to it. Caller: control. 0 or negative. */
 int forwarder_adopt(struct forwarder *forwarder, struct session *session);
+/* Has it finished: server_finished() follows. Caller: control. */
+void forwarder_end(struct session *session);
+
+/* bell.c */
+/* One more, for rings that the session is bound to; the ends in `fds` are for the client alone. */
+int bell_make(struct session *session, int *fds);
+void bells_free(struct session *session);
+/* struct engine_host's wake. */
+void bell_ring(struct waiter *waiter);
 
 /* server.c, for forwarders: the session is unbound; control takes it from here. */
 void server_finished(struct server *server, struct session *session);

@@ -20,42 +20,18 @@ struct session *session_make(struct server *server, int socket, uint32_t pid)
 	session->server = server;
 	session->socket = socket;
 	session->pid = pid;
-	session->kick = session->waiter[RX].event_fd = session->waiter[TX].event_fd = -1;
-	return session;
-}
-
-static void close_events(struct session *session)
-{
-	if (session->kick >= 0)
-		close(session->kick);
 	session->kick = -1;
-	for (int d = RX; d <= TX; d++) {
-		if (session->waiter[d].event_fd >= 0)
-			close(session->waiter[d].event_fd);
-		session->waiter[d].event_fd = -1;
-	}
-}
-
-static void leave_rings(struct session *session)
-{
-	const struct descriptor *descriptor = &session->descriptor;
-
-	for (int d = RX; d <= TX; d++) {
-		uint32_t count = descriptor->last[d] - descriptor->first[d];
-
-		for (uint32_t i = 0; session->links[d] && i < count; i++)
-			waiter_leave(&session->links[d][i]);
-		free(session->links[d]);
-		session->links[d] = NULL;
-	}
+	return session;
 }
 
 void session_unbind(struct session *session)
 {
-	leave_rings(session);
+	bells_free(session);
 	engines_close(&session->server->engines, &session->descriptor);
 	session->opened = 0;
-	close_events(session);
+	if (session->kick >= 0)
+		close(session->kick);
+	session->kick = -1;
 }
 
 void session_free(struct session *session)
@@ -133,25 +109,6 @@ static int answer_port(struct session *session, const struct wire_header *reques
 
 /* ---- binding ---- */
 
-static int enter_rings(struct session *session)
-{
-	const struct descriptor *descriptor = &session->descriptor;
-
-	for (int d = RX; d <= TX; d++) {
-		uint32_t count = descriptor->last[d] - descriptor->first[d];
-
-		session->waiter[d].event_fd = -1;
-		session->links[d] = calloc(count + 1, sizeof(struct waiter_link));
-		if (!session->links[d])
-			return -ENOMEM;
-		for (uint32_t i = 0; i < count; i++)
-			waiter_enter(&session->links[d][i],
-				     &descriptor->port->rings[d][descriptor->first[d] + i],
-				     &session->waiter[d]);
-	}
-	return 0;
-}
-
 static struct forwarder *least_busy(struct server *server)
 {
 	struct forwarder *least = &server->forwarders[0];
@@ -167,9 +124,7 @@ static int bind_port(struct session *session)
 	int rc;
 
 	session->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	rc = session->kick < 0 ? -errno : enter_rings(session);
-	if (rc == 0)
-		rc = forwarder_adopt(least_busy(session->server), session);
+	rc = session->kick < 0 ? -errno : forwarder_adopt(least_busy(session->server), session);
 	if (rc < 0)
 		return rc;
 	pthread_mutex_lock(&session->server->lock);
@@ -178,24 +133,18 @@ static int bind_port(struct session *session)
 	return 0;
 }
 
-/* Made when somebody first wants to sleep. */
+/* For one that is going to sleep. Who does not take the ends is forgotten. */
 static int answer_events(struct session *session, const struct wire_header *request)
 {
 	int fds[WIRE_EVENT_FDS];
+	int rc = bell_make(session, fds);
 
-	for (int d = RX; d <= TX; d++) {
-		int fd = session->waiter[d].event_fd;
-
-		if (fd < 0) {
-			fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-			if (fd < 0)
-				return -errno;
-			/* Pairs with wake_waiter(): the client sleeps after this answer only. */
-			store_release(&session->waiter[d].event_fd, fd);
-		}
-		fds[d == TX ? WIRE_FD_EVENT_TX : WIRE_FD_EVENT_RX] = fd;
-	}
-	return answer_with(session, request, 0, NULL, 0, fds, WIRE_EVENT_FDS);
+	rc = rc < 0 ? answer(session, request, rc)
+		    : answer_with(session, request, 0, NULL, 0, fds, WIRE_EVENT_FDS);
+	for (int i = 0; i < WIRE_EVENT_FDS; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	return rc;
 }
 
 /* ---- requests ---- */
@@ -246,8 +195,11 @@ static int control(struct session *session, const struct wire_header *request, v
 	}
 	if (rc == 0 && !was_bound && session->descriptor.port) {
 		rc = bind_port(session);
-		/* There is no way back to an unregistered descriptor: it ends. */
-		return rc < 0 ? rc : answer_port(session, request, &parts[1]);
+		if (rc == 0)
+			rc = answer_port(session, request, &parts[1]);
+		if (rc < 0) /* There is no way back to an unregistered descriptor: it ends. */
+			answer_with(session, request, rc, parts, 2, NULL, 0);
+		return rc;
 	}
 	return answer_with(session, request, rc, parts, 2, NULL, 0);
 }
@@ -274,13 +226,15 @@ static int set_lookup(struct session *session, const struct wire_header *request
 	server_settle(session->server);
 	lookup = remote_lookup_as_lookup(remote);
 	rc = descriptor_set_lookup(&session->descriptor, body->bridge, &lookup);
-	/* Refused or not, it goes the same way from here. */
-	remote_lookup_enter(&session->lookups, remote);
-	if (rc < 0)
+	if (rc < 0) {
+		remote_lookup_drop(remote);
 		return answer_with(session, request, rc, &part, 1, NULL, 0);
+	}
+	remote_lookup_enter(&session->lookups, remote);
 	body->busy = (uint32_t)rc;
-	return answer_with(session, request, 0, &part, 1, remote_lookup_fds(remote),
-			   WIRE_LOOKUP_FDS);
+	rc = answer_with(session, request, 0, &part, 1, remote_lookup_fds(remote), WIRE_LOOKUP_FDS);
+	remote_lookup_handed_over(remote);
+	return rc;
 }
 
 static int close_session(struct session *session, const struct wire_header *request)

@@ -12,7 +12,8 @@
 #include "netmap_memory.h"
 
 struct csb_atok { /* written by the application */
-	uint32_t head, cur; /* receive rings: slots before head are given back */
+	/* Receive rings on a bridge: slots before head are given back. Else: go with `request`. */
+	uint32_t head, cur;
 	uint32_t appl_need_kick; /* how many sleep until the ring has something */
 	uint32_t sync_flags;
 	uint32_t request; /* raised to have the ring synced */
