@@ -3,15 +3,16 @@
 import { parseArgs } from "node:util";
 import { buildAll } from "./build.ts";
 import { compare, readResults, type Result } from "./results.ts";
+import { FULL, QUICK } from "./round.ts";
 import { type Row, ROWS } from "./rows.ts";
-import { FULL, measureRow, QUICK } from "./run.ts";
+import { measureRow } from "./run.ts";
 import { tableHead, tableLine } from "./table.ts";
 
 const HELP = `Measures valet on this machine, as ratios to a plain C loop that only copies frames.
 
 usage: deno task bench [options]
   --only NAME      only this row, or those whose names begin so; may be repeated
-  --quick          less than half a minute, and less exact
+  --quick          about a minute, and less exact
   --json           one JSON array instead of the table
   --save FILE      write that array to a file as well
   --compare FILE   say what is faster or slower than in an older file

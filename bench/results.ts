@@ -21,6 +21,8 @@ export interface RateResult {
   limit_gain?: number;
   /** engine.ports.1000: to the limit loop on as much memory. */
   ratio_same_memory?: number;
+  /** Through the daemon: the rate sent, of which `mpps` was received and the rest lost. */
+  sent_mpps?: number;
 }
 
 /** A measured size. */
@@ -34,6 +36,55 @@ export interface MemoryResult {
   goal: number;
 }
 
+/** Measured round trips. */
+export interface LatencyResult {
+  name: string;
+  /** Microseconds that half of the round trips take at most: median of the repetitions. */
+  p50_us: number;
+  /** The same for 90 %. */
+  p90_us: number;
+  /** The same for 99 %. */
+  p99_us: number;
+  /** The same for 99.9 %. */
+  p999_us: number;
+  /** What half of them take without anything between the processes. */
+  limit_p50_us: number;
+  /** Median of the ratios of neighbouring measurements, of `p50_us`. */
+  ratio: number;
+  /** Width of the middle half of those ratios. */
+  spread: number;
+  /** How many there were. */
+  repetitions: number;
+}
+
+/** A measured use of the CPU. */
+export interface CpuResult {
+  name: string;
+  /** CPU seconds a second, of daemon and clients. */
+  cpu: number;
+  /** Of the clients alone. */
+  clients_cpu: number;
+  /** How often it was measured; `cpu` is the median. */
+  repetitions: number;
+  /** The goal: less than this. */
+  goal: number;
+}
+
+/** A measured time. */
+export interface TimeResult {
+  name: string;
+  /** Milliseconds from start to end, median. */
+  ms: number;
+  /** The same of deno with an empty script. */
+  limit_ms: number;
+  /** Median of the ratios of neighbouring measurements. */
+  ratio: number;
+  /** Width of the middle half of those ratios. */
+  spread: number;
+  /** How many there were. */
+  repetitions: number;
+}
+
 /** A row that could not be measured. */
 export interface FailedResult {
   name: string;
@@ -42,12 +93,19 @@ export interface FailedResult {
 }
 
 /** Any result. */
-export type Result = RateResult | MemoryResult | FailedResult;
+export type Result =
+  | RateResult
+  | MemoryResult
+  | LatencyResult
+  | CpuResult
+  | TimeResult
+  | FailedResult;
 
 /** Whether a result reaches its goal; undefined where that is not known. */
 export function isMet(result: Result): boolean | undefined {
-  if ("error" in result || result.goal === undefined) return undefined;
+  if (!("goal" in result) || result.goal === undefined) return undefined;
   if ("bytes" in result) return result.bytes < result.goal;
+  if ("cpu" in result) return result.cpu < result.goal;
   // Both conditions of design.md for threads
   const { gain, limit_gain } = result;
   if (gain !== undefined && limit_gain !== undefined && gain < 0.8 * limit_gain) return false;
@@ -56,7 +114,7 @@ export function isMet(result: Result): boolean | undefined {
 
 /** A run before and this one, for one row. */
 export interface Comparison {
-  /** Now divided by then: of ratios, or of bytes. */
+  /** Now divided by then: of ratios, or of bytes. NaN: not comparable. */
   change: number;
   /** What it means. */
   verdict: "faster" | "slower" | "smaller" | "larger" | "same" | "not comparable";
@@ -75,13 +133,16 @@ export function compare(old: Result | undefined, now: Result): Comparison {
     const same = Math.abs(change - 1) < LEAST_CHANGE;
     return { change, verdict: same ? "same" : change < 1 ? "smaller" : "larger" };
   }
-  if (old === undefined || !("ratio" in old) || !("ratio" in now)) {
+  if (
+    old === undefined || !("ratio" in old) || !("ratio" in now) || "mpps" in old !== "mpps" in now
+  ) {
     return { change: NaN, verdict: "not comparable" };
   }
   const change = now.ratio / old.ratio;
   const noise = Math.max((old.spread + now.spread) / 2, LEAST_CHANGE * old.ratio);
   if (Math.abs(now.ratio - old.ratio) <= noise) return { change, verdict: "same" };
-  return { change, verdict: change > 1 ? "faster" : "slower" };
+  // Of rates, or of times
+  return { change, verdict: change > 1 === "mpps" in now ? "faster" : "slower" };
 }
 
 /**

@@ -13,7 +13,9 @@ export interface RateRow {
   /** Row of the limit loop with the same frame size. */
   limit: "limit.60" | "limit.1500";
   /** Least ratio: to `limit`, or to another row's ratio. */
-  goal: { factor: number; of: "limit" | "engine.learning.60" };
+  goal?: { factor: number; of: "limit" | "engine.learning.60" };
+  /** It is measured through a daemon that is started for it. Its second figure is the rate sent. */
+  daemon?: boolean;
   /** Further programs that are measured in turn with it, by the name of their rate in the results. */
   beside?: Record<string, Program>;
 }
@@ -32,13 +34,66 @@ export interface MemoryRow {
   below: number;
 }
 
+/** A row that measures round trips between two processes, through a daemon. */
+export interface LatencyRow {
+  /** Its name in the results. */
+  name: string;
+  /** One line about it. */
+  about: string;
+  /** How both wait for the other. */
+  wait: "sleep" | "spin";
+}
+
+/** A row that measures what a daemon and two clients cost while nothing happens. */
+export interface IdleRow {
+  /** Its name in the results. */
+  name: string;
+  /** One line about it. */
+  about: string;
+  /** The goal: less than so many CPU seconds a second, of all three. */
+  idle_below: number;
+}
+
+/** A row that measures how long a command takes. */
+export interface StartRow {
+  /** Its name in the results. */
+  name: string;
+  /** One line about it. */
+  about: string;
+  /** What deno runs: a path from the root of the repository, and arguments. */
+  run: readonly string[];
+}
+
 /** Any row. */
-export type Row = RateRow | MemoryRow;
+export type Row = RateRow | MemoryRow | LatencyRow | IdleRow | StartRow;
 
 /** A goal that is a share of what the limit loop does. */
-const ofLimit = (factor: number): RateRow["goal"] => ({ factor, of: "limit" });
+const ofLimit = (factor: number): NonNullable<RateRow["goal"]> => ({ factor, of: "limit" });
 /** A goal that is a share of what the learning bridge does in the same run. */
-const ofLearning = (factor: number): RateRow["goal"] => ({ factor, of: "engine.learning.60" });
+const ofLearning = (factor: number): NonNullable<RateRow["goal"]> => ({
+  factor,
+  of: "engine.learning.60",
+});
+
+/**
+ * Kernel VALE between two processes, pkt-gen tx and rx with batches of 512: the best rate received
+ * that was ever seen, 7.7 Mpps (User-Mode Linux, near native speed), on a machine on which the limit
+ * loop does 168 Mpps.
+ */
+const ABOVE_KERNEL = ofLimit(7.7 / 168);
+
+const BATCH = 512;
+
+/** Two C programs and a daemon. */
+function throughDaemon(name: string, bytes: 60 | 1500, batch = BATCH): RateRow {
+  const limit = bytes === 60 ? "limit.60" : "limit.1500";
+  const program = { scene: "daemon", args: [`${bytes}`, `${batch}`] };
+  const about = `two processes through the daemon, ${bytes} bytes, batches of ${batch}` +
+    (batch < 1024 ? "" : " less one, all that a ring holds") + "; rate received";
+  return { name, about, program, limit, daemon: true };
+}
+
+const BATCHES = [1, 16, 64, 256, 1024];
 
 /** All rows, in the order in which they are measured. */
 export const ROWS: readonly Row[] = [
@@ -79,6 +134,19 @@ export const ROWS: readonly Row[] = [
     goal: ofLearning(0.5),
   },
   {
+    name: "engine.hook.batch.60",
+    about: "the same as a function of a batch",
+    program: { script: "hook", args: ["batch"] },
+    limit: "limit.60",
+  },
+  {
+    name: "engine.hook.compiled.60",
+    about: "engine.hook.ts.60 compiled to machine code",
+    program: { script: "hook", args: ["compiled"] },
+    limit: "limit.60",
+    goal: ofLearning(0.9),
+  },
+  {
     name: "engine.ports.1000",
     about: "1000 ports of 256 slots, 500 pairs taking turns of 64 packets",
     program: { native: "engine.ports.1000" },
@@ -117,6 +185,44 @@ export const ROWS: readonly Row[] = [
     program: { script: "receive" },
     limit: "limit.60",
     goal: ofLimit(0.8),
+  },
+  { ...throughDaemon("daemon.60", 60), goal: ABOVE_KERNEL },
+  ...BATCHES.map((batch) => throughDaemon(`daemon.60.batch${batch}`, 60, batch)),
+  throughDaemon("daemon.1500", 1500),
+  ...BATCHES.map((batch) => throughDaemon(`daemon.1500.batch${batch}`, 1500, batch)),
+  {
+    name: "daemon.ts.60",
+    about: "the same as daemon.60 with two scripts, which send a template and read headers",
+    program: { script: "daemon", args: ["60", `${BATCH}`] },
+    limit: "limit.60",
+    daemon: true,
+  },
+  {
+    name: "daemon.ping.sleep",
+    about:
+      "round trip between two processes that sleep in poll(); the limit is an eventfd each way",
+    wait: "sleep",
+  },
+  {
+    name: "daemon.ping.spin",
+    about: "the same with rxsync again and again; the limit is a word in memory each way",
+    wait: "spin",
+  },
+  {
+    name: "daemon.idle",
+    about: "CPU time of a daemon and two connected clients, one in poll(), while nothing happens",
+    idle_below: 0.01,
+  },
+  {
+    name: "start.vale_ctl",
+    about:
+      "time that vale-ctl takes to list no ports (backend embedded); the limit is an empty script",
+    run: ["cli/main.ts", "vale-ctl"],
+  },
+  {
+    name: "start.script",
+    about: "time that a script takes which opens two ports and sends a packet",
+    run: ["bench/rows/start_script.ts"],
   },
   {
     name: "memory.port.default",

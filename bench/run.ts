@@ -1,34 +1,11 @@
 /** Measures rows. */
 
-import type { Built } from "./build.ts";
 import type { MemoryResult, RateResult, Result } from "./results.ts";
 import type { MemoryRow, RateRow, Row } from "./rows.ts";
+import { measureRound, type Setting, toNeighbours } from "./round.ts";
+import { measureIdle, measureLatency } from "./run_daemon.ts";
+import { measureStart } from "./run_start.ts";
 import { median, significant, spread } from "./statistics.ts";
-import { type Program, Subject } from "./subject.ts";
-
-/** How much is measured. */
-export interface Effort {
-  /** Times that the processes are started anew: where memory happens to lie makes a difference. */
-  rounds: number;
-  /** Repetitions in each round. */
-  repetitions: number;
-  /** Milliseconds of each. */
-  length_ms: number;
-  /** Milliseconds before the first one, in which a script's code is compiled. */
-  warmup_ms: number;
-}
-
-/** The default: about two minutes for all rows. */
-export const FULL: Effort = { rounds: 3, repetitions: 15, length_ms: 60, warmup_ms: 400 };
-/** Enough to see that all of it works. */
-export const QUICK: Effort = { rounds: 1, repetitions: 5, length_ms: 20, warmup_ms: 200 };
-
-/** What a run needs to know. */
-export interface Setting extends Effort {
-  built: Built;
-  /** Whether threads are bound to CPUs. */
-  pin: boolean;
-}
 
 /** Measures one row. A failure is a result too. */
 export async function measureRow(
@@ -37,7 +14,11 @@ export async function measureRow(
   earlier: readonly Result[],
 ): Promise<Result> {
   try {
-    return "slots" in row ? measureMemory(row, setting) : await measureRate(row, setting, earlier);
+    if ("slots" in row) return measureMemory(row, setting);
+    if ("wait" in row) return await measureLatency(row, setting);
+    if ("idle_below" in row) return await measureIdle(row, setting);
+    if ("run" in row) return await measureStart(row, setting);
+    return await measureRate(row, setting, earlier);
   } catch (error) {
     return { name: row.name, error: error instanceof Error ? error.message : String(error) };
   }
@@ -63,11 +44,13 @@ async function measureRate(
   const programs = [{ native: row.limit }, row.program, ...beside.map(([, program]) => program)];
   const series = programs.map((): number[] => []);
   // To the limit loop before and after: what changes slowly affects both alike
-  const ratios: number[] = [];
+  const ratios: number[] = [], sent: number[] = [];
   for (let round = 0; round < setting.rounds; round++) {
-    const rates = await measureRound(programs, setting);
+    const figures = await measureRound(programs, setting, row.daemon);
+    const rates = figures.map((measured) => measured.map(([mpps]) => mpps));
     rates.forEach((measured, i) => series[i].push(...measured));
-    rates[1].forEach((mpps, i) => ratios.push(2 * mpps / (rates[0][i] + rates[0][i + 1])));
+    ratios.push(...toNeighbours(rates[1], rates[0]));
+    if (row.daemon) sent.push(...figures[1].map((measured) => measured[1]));
   }
   const result: RateResult = {
     name: row.name,
@@ -79,6 +62,7 @@ async function measureRate(
   };
   const goal = goalOf(row, earlier);
   if (goal !== undefined) result.goal = significant(goal);
+  if (row.daemon) result.sent_mpps = significant(median(sent));
   const rateOf = (name: string): number | undefined => {
     const index = beside.findIndex(([key]) => key === name);
     return index < 0 ? undefined : median(series[index + 2]);
@@ -91,25 +75,8 @@ async function measureRate(
   return result;
 }
 
-/** Rates by program; the first, the limit loop, is measured once more at the end. */
-async function measureRound(programs: readonly Program[], setting: Setting): Promise<number[][]> {
-  await using stack = new AsyncDisposableStack();
-  const subjects = programs.map((program) =>
-    stack.use(new Subject(program, setting.built, setting.pin))
-  );
-  for (const subject of subjects) await subject.measure(setting.warmup_ms);
-  const rates = subjects.map((): number[] => []);
-  for (let i = 0; i < setting.repetitions; i++) {
-    for (const [index, subject] of subjects.entries()) {
-      rates[index].push(await subject.measure(setting.length_ms));
-    }
-  }
-  rates[0].push(await subjects[0].measure(setting.length_ms));
-  return rates;
-}
-
 function goalOf({ goal }: RateRow, earlier: readonly Result[]): number | undefined {
-  if (goal.of === "limit") return goal.factor;
+  if (goal === undefined || goal.of === "limit") return goal?.factor;
   const base = earlier.find((result) => result.name === goal.of);
   return base !== undefined && "ratio" in base ? base.ratio * goal.factor : undefined;
 }

@@ -10,28 +10,39 @@ import type { Built } from "./build.ts";
 /** How to start a subject. */
 export type Program =
   | { native: string; threads?: number } // a row of bench/c
-  | { script: string }; // a file of bench/rows
+  | { scene: string; args: readonly string[] } // one of several processes, in bench/c
+  | { script: string; args?: readonly string[] }; // a file of bench/rows
+
+/** Where a subject runs. */
+export interface Surroundings {
+  built: Built;
+  /** Whether threads are bound to CPUs. */
+  pin: boolean;
+  /** The environment, besides what this process has. */
+  env?: Record<string, string> | undefined;
+}
 
 /** Longest time that a child may take to start or to answer, in milliseconds. */
 const PATIENCE_MS = 60_000;
 
 /** A running child process that measures. */
 export class Subject implements AsyncDisposable {
-  readonly #name: string;
+  /** What it is, for errors. */
+  readonly name: string;
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #lines: AsyncIterator<string>;
 
   /** Starts it. */
-  constructor(program: Program, built: Built, pin: boolean) {
+  constructor(program: Program, { built, pin, env }: Surroundings) {
     const [command, ...args] = commandOf(program, built);
-    this.#name = "native" in program ? program.native : program.script;
+    this.name = nameOf(program);
     this.#child = new Deno.Command(command, {
       args,
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",
-      env: pin ? {} : { BENCH_PIN: "0" },
+      env: { ...env, ...pin ? {} : { BENCH_PIN: "0" } },
     }).spawn();
     this.#writer = this.#child.stdin.getWriter();
     this.#lines = linesOf(this.#child.stdout);
@@ -40,10 +51,10 @@ export class Subject implements AsyncDisposable {
   /**
    * Measures for so long.
    *
-   * @returns millions of packets a second
+   * @returns its figures, the first of which mostly is millions of packets a second
    * @throws {Error} if the child gives up, or does not answer
    */
-  async measure(milliseconds: number): Promise<number> {
+  async measure(milliseconds: number): Promise<number[]> {
     try {
       await this.#writer.write(new TextEncoder().encode(`${milliseconds / 1000}\n`));
     } catch {
@@ -51,16 +62,16 @@ export class Subject implements AsyncDisposable {
     }
     const { promise, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(
-      () => reject(new Error(`Cannot measure ${this.#name}: it does not answer`)),
+      () => reject(new Error(`Cannot measure ${this.name}: it does not answer`)),
       PATIENCE_MS,
     );
     try {
       const { done, value } = await Promise.race([this.#lines.next(), promise]);
-      const mpps = Number(value);
-      if (done || !(mpps > 0)) {
-        throw new Error(`Cannot measure ${this.#name}: its process has failed`);
+      const figures = `${value}`.split(" ").map(Number);
+      if (done || !figures.every((figure) => figure >= 0)) {
+        throw new Error(`Cannot measure ${this.name}: its process has failed`);
       }
-      return mpps;
+      return figures;
     } finally {
       clearTimeout(timer);
     }
@@ -76,10 +87,17 @@ export class Subject implements AsyncDisposable {
   }
 }
 
+function nameOf(program: Program): string {
+  if ("native" in program) return program.native;
+  const name = "scene" in program ? program.scene : program.script;
+  return [name, ...program.args ?? []].join(" ");
+}
+
 function commandOf(program: Program, built: Built): string[] {
   if ("native" in program) return [built.program, program.native, `${program.threads ?? 1}`];
+  if ("scene" in program) return [built.program, program.scene, ...program.args];
   const file = fileURLToPath(new URL(`rows/${program.script}.ts`, import.meta.url));
-  return [Deno.execPath(), "run", "-A", "--quiet", file];
+  return [Deno.execPath(), "run", "-A", "--quiet", file, ...program.args ?? []];
 }
 
 async function* linesOf(bytes: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {

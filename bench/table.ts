@@ -1,6 +1,6 @@
 /** The results as people read them. */
 
-import { type Comparison, isMet, type Result } from "./results.ts";
+import { type Comparison, isMet, type RateResult, type Result } from "./results.ts";
 
 const WIDTHS = { name: 24, number: 9 };
 
@@ -18,20 +18,40 @@ export function tableLine(result: Result, comparison?: Comparison): string {
   if ("error" in result) return `${name}  ${result.error}`;
   const reached = isMet(result);
   const mark = reached === undefined ? "" : reached ? "  ok" : "  no";
+  if ("cpu" in result) {
+    return name + percent(result.cpu).padStart(4 * WIDTHS.number) +
+      `<${percent(result.goal)}`.padStart(WIDTHS.number) + mark + "  of a CPU";
+  }
+  if ("p50_us" in result) {
+    return name +
+      ratioPart(result, microseconds(result.p50_us), microseconds(result.limit_p50_us)) +
+      verdict(comparison) + `  us; 90 % ${microseconds(result.p90_us)}, 99 % ` +
+      `${microseconds(result.p99_us)}, 99.9 % ${microseconds(result.p999_us)}`;
+  }
+  if ("ms" in result) {
+    return name + ratioPart(result, result.ms.toFixed(0), result.limit_ms.toFixed(0)) +
+      verdict(comparison) + "  ms";
+  }
   if ("bytes" in result) {
     return name + kilobytes(result.bytes).padStart(4 * WIDTHS.number) +
       `<${kilobytes(result.goal)}`.padStart(WIDTHS.number) + mark + verdict(comparison) +
       `  first ${kilobytes(result.first_bytes)}`;
   }
-  const numbers = [
-    result.mpps.toFixed(1),
-    result.limit_mpps.toFixed(1),
-    result.ratio.toFixed(3),
-    result.spread.toFixed(3),
-    result.goal?.toFixed(3) ?? "",
-  ];
-  return name + numbers.map((text) => text.padStart(WIDTHS.number)).join("") + mark.padEnd(4) +
-    verdict(comparison) + notes(result);
+  const digits = result.mpps < 10 ? 2 : 1;
+  return name + ratioPart(result, result.mpps.toFixed(digits), result.limit_mpps.toFixed(1)) +
+    mark.padEnd(4) + verdict(comparison) + notes(result);
+}
+
+/** What was measured, the limit, and how they compare. */
+function ratioPart(
+  result: { ratio: number; spread: number; goal?: number },
+  value: string,
+  limit: string,
+): string {
+  const { ratio, spread, goal } = result;
+  const digits = ratio < 0.1 ? 4 : 3;
+  return [value, limit, ratio.toFixed(digits), spread.toFixed(digits), goal?.toFixed(3) ?? ""]
+    .map((text) => text.padStart(WIDTHS.number)).join("");
 }
 
 function verdict(comparison: Comparison | undefined): string {
@@ -41,14 +61,22 @@ function verdict(comparison: Comparison | undefined): string {
   return `  ${((change - 1) * 100).toFixed(1).padStart(6)}% ${verdict}`;
 }
 
-function notes(result: Result): string {
-  if (!("ratio" in result)) return "";
-  const { gain, limit_gain, ratio_same_memory } = result;
+function notes(result: RateResult): string {
+  const { gain, limit_gain, ratio_same_memory, sent_mpps } = result;
+  if (sent_mpps !== undefined) return `  ${sent_mpps.toFixed(sent_mpps < 10 ? 2 : 1)} sent`;
   if (gain !== undefined) {
     return `  ${gain.toFixed(2)} x one thread; the limit loop gains ${limit_gain?.toFixed(2)}`;
   }
   if (ratio_same_memory === undefined) return "";
   return `  ${ratio_same_memory.toFixed(2)} of the limit loop on as much memory`;
+}
+
+function microseconds(value: number): string {
+  return value < 100 ? value.toFixed(1) : value.toFixed(0);
+}
+
+function percent(value: number): string {
+  return `${(value * 100).toFixed(2)} %`;
 }
 
 function kilobytes(bytes: number): string {

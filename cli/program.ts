@@ -32,7 +32,7 @@ const COMMANDS: readonly LazyCommand[] = [
   },
   {
     name: "hook",
-    description: "Load a lookup written in TypeScript into the daemon, or unload it",
+    description: "Load a lookup written in TypeScript or C, or unload it",
     load: async () => (await import("./hook.ts")).hookCommand,
   },
   {

@@ -18,8 +18,7 @@ struct pair {
 	uint32_t bytes, receivers;
 };
 
-/* The next MAC address that shares its bucket of the learning table with none before. */
-static void mac_next(uint8_t mac[6])
+void bench_mac_next(uint8_t mac[6])
 {
 	static uint8_t taken[TABLE_BUCKETS];
 	static uint32_t last;
@@ -34,7 +33,7 @@ static void mac_next(uint8_t mac[6])
 	taken[table_bucket(word)] = 1;
 }
 
-static void frame_make(uint8_t *frame, const uint8_t *to, const uint8_t *from)
+void bench_frame_make(uint8_t frame[2048], const uint8_t to[6], const uint8_t from[6])
 {
 	memset(frame, 0, 2048);
 	memcpy(frame, to, 6);
@@ -55,16 +54,16 @@ static void pair_open(struct pair *pair, uint32_t index, uint32_t bytes, uint32_
 {
 	uint8_t from[6], to[6], frame[2048];
 
-	mac_next(from);
-	mac_next(to);
+	bench_mac_next(from);
+	bench_mac_next(to);
 	pair->bytes = bytes;
 	pair->receivers = 1;
 	pair->from = port_open("a", index, slots);
 	pair->to[0] = port_open("b", index, slots);
-	frame_make(frame, to, to);
+	bench_frame_make(frame, to, to);
 	bench_port_fill(&pair->to[0], frame, 60);
 	bench_port_send(&pair->to[0], 1, 60);
-	frame_make(frame, to, from);
+	bench_frame_make(frame, to, from);
 	bench_port_fill(&pair->from, frame, bytes);
 }
 
@@ -114,13 +113,13 @@ static void *broadcast_open(uint32_t index)
 	struct pair *pair = pair_new(1);
 	uint8_t from[6], frame[2048];
 
-	mac_next(from);
+	bench_mac_next(from);
 	pair->bytes = 60;
 	pair->receivers = FLOODED;
 	pair->from = port_open("a", index, 0);
 	for (uint32_t i = 0; i < FLOODED; i++)
 		pair->to[i] = port_open("b", index * FLOODED + i, 0);
-	frame_make(frame, everyone, from);
+	bench_frame_make(frame, everyone, from);
 	bench_port_fill(&pair->from, frame, pair->bytes);
 	return pair;
 }
@@ -134,12 +133,12 @@ static void *hook_open(uint32_t index)
 	struct pair *pair = pair_new(1);
 	uint8_t from[6], frame[2048];
 
-	mac_next(from);
+	bench_mac_next(from);
 	pair->bytes = 60;
 	pair->receivers = 1;
 	pair->from = port_open("a", index, 0);
 	pair->to[0] = port_open("b", index, 0);
-	frame_make(frame, from, from);
+	bench_frame_make(frame, from, from);
 	bench_port_fill(&pair->from, frame, pair->bytes);
 	return pair;
 }

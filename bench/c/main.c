@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bench ROW [THREADS]        for each line on stdin, a number of seconds, measures so long and
- *                            prints millions of packets a second
- * bench memory SLOTS PORTS   opens so many ports and prints what one took
+ * bench ROW [THREADS]          for each line on stdin, a number of seconds, measures so long and
+ *                              prints millions of packets a second
+ * bench SCENE ARGUMENT ...     the same with several processes; prints one or more figures
+ * bench memory SLOTS PORTS     opens so many ports and prints what one took
  * With BENCH_PIN=0 in the environment threads are not bound to CPUs.
  */
 #include "port.h"
@@ -10,11 +11,17 @@
 
 enum { THREADS_MAX = 64 };
 
+static int is_pinned(void)
+{
+	const char *setting = getenv("BENCH_PIN");
+
+	return !setting || strcmp(setting, "0");
+}
+
 static int measure(const char *name, uint32_t threads)
 {
 	const struct bench_row *row = bench_row_find(name);
-	const char *setting = getenv("BENCH_PIN");
-	int pin = !setting || strcmp(setting, "0");
+	int pin = is_pinned();
 	void *states[THREADS_MAX];
 	double seconds;
 
@@ -37,14 +44,46 @@ static int measure(const char *name, uint32_t threads)
 	return 0;
 }
 
+static const struct bench_scene *scene_find(const char *name, int arguments)
+{
+	static const struct bench_scene *const all[] = { bench_daemon_scenes, bench_idle_scenes,
+							 bench_ping_scenes };
+
+	for (uint32_t i = 0; i < 3; i++)
+		for (const struct bench_scene *scene = all[i]; scene->name; scene++)
+			if (!strcmp(scene->name, name) && scene->arguments == arguments)
+				return scene;
+	return NULL;
+}
+
+static int play(const struct bench_scene *scene, char **arguments)
+{
+	void *state = scene->open(arguments);
+	double seconds;
+
+	while (scanf("%lf", &seconds) == 1) {
+		double figures[BENCH_FIGURES_MAX];
+		uint32_t count = scene->measure(state, seconds, figures);
+
+		for (uint32_t i = 0; i < count; i++)
+			printf("%.6f%c", figures[i], i + 1 < count ? ' ' : '\n');
+		fflush(stdout);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	const struct bench_scene *scene = argc > 1 ? scene_find(argv[1], argc - 2) : NULL;
+
+	if (scene)
+		return play(scene, argv + 2);
 	if (argc == 4 && !strcmp(argv[1], "memory")) {
 		bench_memory((uint32_t)atoi(argv[2]), (uint32_t)atoi(argv[3]));
 		return 0;
 	}
 	if (argc == 2 || argc == 3)
 		return measure(argv[1], argc == 3 ? (uint32_t)atoi(argv[2]) : 1);
-	fprintf(stderr, "usage: bench ROW [THREADS] | bench memory SLOTS PORTS\n");
+	fprintf(stderr, "usage: bench ROW [THREADS] | bench SCENE ... | bench memory SLOTS PORTS\n");
 	return 2;
 }

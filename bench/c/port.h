@@ -45,7 +45,8 @@ static inline int32_t bench_request(int32_t handle, uint16_t type, const char *n
 }
 
 /* `slots` of each ring, 0 = the default. Exits if it cannot. */
-static inline struct bench_port bench_port_open(const char *name, uint32_t slots)
+static inline struct bench_port bench_port_open_in(const char *backend, const char *name,
+						   uint32_t slots)
 {
 	struct nmreq_register reg = { .nr_mode = NR_REG_ALL_NIC, .nr_tx_slots = slots,
 				      .nr_rx_slots = slots };
@@ -54,9 +55,9 @@ static inline struct bench_port bench_port_open(const char *name, uint32_t slots
 	uint64_t memory[2];
 	int32_t rc;
 
-	port.handle = valet_open("embedded", BENCH_INSTANCE);
+	port.handle = valet_open(backend, BENCH_INSTANCE);
 	if (port.handle < 0)
-		fail("open the embedded backend", port.handle);
+		fail("open a backend", port.handle);
 	rc = bench_request(port.handle, NETMAP_REQ_REGISTER, name, &reg, sizeof(reg));
 	if (rc < 0)
 		fail(name, rc);
@@ -68,6 +69,11 @@ static inline struct bench_port bench_port_open(const char *name, uint32_t slots
 	port.rx = (struct netmap_ring *)((char *)nifp + nifp->ring_ofs[nifp->ni_tx_rings +
 								       nifp->ni_host_tx_rings]);
 	return port;
+}
+
+static inline struct bench_port bench_port_open(const char *name, uint32_t slots)
+{
+	return bench_port_open_in("embedded", name, slots);
 }
 
 static inline uint8_t *bench_buffer(struct netmap_ring *ring, uint32_t slot)

@@ -42,6 +42,26 @@ double bench_measure(const struct bench_row *row, void *state, double seconds);
 double bench_measure_threads(const struct bench_row *row, void *const *states, uint32_t threads,
 			     double seconds, int pin);
 
+/* The next MAC address that shares its bucket of the learning table with none before. */
+void bench_mac_next(uint8_t mac[6]);
+
+/* An IPv4 frame as far as its first 14 bytes say, the rest is 0. */
+void bench_frame_make(uint8_t frame[2048], const uint8_t to[6], const uint8_t from[6]);
+
+/* What several processes do; the first of them is this one, and starts the others when it is opened. */
+struct bench_scene {
+	const char *name;
+	int arguments; /* that open() takes */
+	void *(*open)(char **arguments); /* exits if it cannot */
+	/* Measures for so long. Writes its figures to `out`, and returns how many. */
+	uint32_t (*measure)(void *state, double seconds, double *out);
+};
+
+#define BENCH_FIGURES_MAX 8
+
+/* Each ends with a NULL name. */
+extern const struct bench_scene bench_daemon_scenes[], bench_idle_scenes[], bench_ping_scenes[];
+
 /* Memory that a port of so many slots a ring touches when it is opened; prints one JSON line. */
 void bench_memory(uint32_t slots, uint32_t ports);
 

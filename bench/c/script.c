@@ -3,12 +3,15 @@
  * What rows written in TypeScript need from C: a row's loop on the script's own thread, a receiver,
  * the clock. Built into libbench.so only.
  */
+#include "../../c/engine/barrier.h"
+#include "meeting.h"
 #include "port.h"
 #include "row.h"
 
 static const struct bench_row *row;
 static void *state;
 static struct bench_port receiver;
+static struct bench_meeting *meeting;
 
 VALET_API double bench_script_now(void);
 VALET_API void bench_script_pin(void);
@@ -16,6 +19,13 @@ VALET_API int32_t bench_script_row_open(const char *name);
 VALET_API double bench_script_row_run(double seconds);
 VALET_API void bench_script_receiver_open(const char *name);
 VALET_API double bench_script_receiver_drain(void);
+VALET_API void bench_script_end_with_parent(void);
+VALET_API void bench_script_meeting_open(const char *path);
+VALET_API void bench_script_meeting_wait(void);
+VALET_API void bench_script_meeting_ready(void);
+VALET_API void bench_script_meeting_add(uint32_t packets);
+VALET_API double bench_script_meeting_packets(void);
+VALET_API double bench_script_clock(void);
 
 double bench_script_now(void)
 {
@@ -56,4 +66,44 @@ double bench_script_receiver_drain(void)
 	if (valet_rxsync(receiver.handle) != 0)
 		fail("sync a receive ring", -EIO);
 	return (double)bytes;
+}
+
+void bench_script_end_with_parent(void)
+{
+	bench_end_with_parent();
+}
+
+/* For a row of two scripts: the page that both have, in a file. */
+void bench_script_meeting_open(const char *path)
+{
+	meeting = bench_meeting_open(path);
+}
+
+/* The first one: until the second is ready. */
+void bench_script_meeting_wait(void)
+{
+	bench_meeting_wait(meeting, 0);
+}
+
+/* The second one: it is. */
+void bench_script_meeting_ready(void)
+{
+	store_release(&meeting->is_ready, 1);
+}
+
+/* The second one has received so many more. */
+void bench_script_meeting_add(uint32_t packets)
+{
+	write_once(&meeting->packets, meeting->packets + packets);
+}
+
+double bench_script_meeting_packets(void)
+{
+	return (double)read_once(&meeting->packets);
+}
+
+/* Seconds, of time that passes. */
+double bench_script_clock(void)
+{
+	return (double)bench_clock_ns() * 1e-9;
 }

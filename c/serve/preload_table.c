@@ -86,11 +86,13 @@ void work_end(int cancel)
 static void before_fork(void)
 {
 	struct timespec end;
+	int rc;
 
 	clock_gettime(CLOCK_REALTIME, &end);
 	end.tv_sec++;
-	has_work = pthread_rwlock_timedwrlock(&work, &end) == 0;
+	rc = pthread_rwlock_timedwrlock(&work, &end);
 	table_lock();
+	has_work = rc == 0;
 }
 
 static void after_fork_parent(void)

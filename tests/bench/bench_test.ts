@@ -7,10 +7,44 @@ import { compare, isMet, readResults } from "../../bench/results.ts";
 import { ROWS } from "../../bench/rows.ts";
 import { median, quantile, spread } from "../../bench/statistics.ts";
 
+const MAIN = fileURLToPath(new URL("../../bench/main.ts", import.meta.url));
+
+function command(args: readonly string[], options: Deno.CommandOptions = {}): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", MAIN, ...args],
+    ...options,
+  });
+}
+
 function bench(...args: string[]): Deno.CommandOutput {
-  const main = fileURLToPath(new URL("../../bench/main.ts", import.meta.url));
-  return new Deno.Command(Deno.execPath(), { args: ["run", "-A", "--quiet", main, ...args] })
-    .outputSync();
+  return command(args).outputSync();
+}
+
+/** Names of the processes that have the text in their environment. */
+function processesWith(text: string): string[] {
+  return [...Deno.readDirSync("/proc")].filter(({ name }) => /^[0-9]+$/.test(name)).flatMap(
+    ({ name }) => {
+      try {
+        if (!Deno.readTextFileSync(`/proc/${name}/environ`).includes(text)) return [];
+        return [`${name} ${Deno.readTextFileSync(`/proc/${name}/cmdline`)}`];
+      } catch {
+        return []; // ended meanwhile, or another user's
+      }
+    },
+  );
+}
+
+/** Waits until nothing is left of a run whose temporary files were in the folder. */
+async function nothingLeft(folder: string): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  const left = (): string[] => [
+    ...[...Deno.readDirSync(folder)].map(({ name }) => name),
+    ...processesWith(`VALET_SOCKET=${folder}/`),
+  ];
+  while (left().length > 0) {
+    assert.ok(performance.now() < deadline, `Left: ${left().join(", ")}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 function rows(output: Deno.CommandOutput): Record<string, unknown>[] {
@@ -52,6 +86,63 @@ Deno.test("bench prints rows of the engine and of the API with rate, limit, rati
   }
 });
 
+Deno.test("bench measures two processes through a daemon of its own, and ends it", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const names = ["daemon.60.batch64", "daemon.ts.60", "daemon.ping.sleep", "daemon.idle"];
+    const output = command(["--quick", "--json", ...names.flatMap((name) => ["--only", name])], {
+      env: { TMPDIR: folder },
+    }).outputSync();
+    const results = rows(output);
+    assert.deepEqual(results.map((row) => row.name), names);
+    const [native, script, ping, idle] = results;
+    for (const row of [native, script]) {
+      assert.ok(isPositive(row.mpps) && isPositive(row.limit_mpps), JSON.stringify(row));
+      assert.ok(isPositive(row.ratio) && isPositive(row.sent_mpps), JSON.stringify(row));
+    }
+    const percentiles = [ping.p50_us, ping.p90_us, ping.p99_us, ping.p999_us];
+    assert.ok(percentiles.every(isPositive), JSON.stringify(ping));
+    assert.deepEqual(percentiles, percentiles.toSorted((a, b) => Number(a) - Number(b)));
+    assert.ok(isPositive(ping.limit_p50_us) && isPositive(ping.ratio), JSON.stringify(ping));
+    assert.equal("mpps" in ping, false);
+    assert.ok(typeof idle.cpu === "number" && idle.cpu >= 0 && idle.cpu < 1, JSON.stringify(idle));
+    await nothingLeft(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("bench ends its daemon when it is ended by a signal", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const child = command(["--json", "--only", "daemon.60.batch64"], {
+      env: { TMPDIR: folder },
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    const deadline = performance.now() + 60_000;
+    // The daemon itself, and a program that measures
+    while (processesWith(`VALET_SOCKET=${folder}/`).length < 2) {
+      assert.ok(performance.now() < deadline, "No daemon was started");
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    child.kill("SIGTERM");
+    assert.equal((await child.status).code, 128 + 15);
+    await nothingLeft(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("bench prints how long commands take", () => {
+  const results = rows(bench("--quick", "--json", "--only", "start"));
+  assert.deepEqual(results.map((row) => row.name), ["start.vale_ctl", "start.script"]);
+  for (const row of results) {
+    assert.ok(isPositive(row.ms) && isPositive(row.limit_ms), JSON.stringify(row));
+    assert.ok(isPositive(row.ratio) && !("mpps" in row), JSON.stringify(row));
+  }
+});
+
 Deno.test("bench names the rows that there are when it is asked for another", () => {
   const { success, stderr } = bench("--only", "engine.warp");
   assert.equal(success, false);
@@ -88,6 +179,21 @@ Deno.test("compare() takes differences within the spread for noise", () => {
   });
   assert.equal(compare(memory(20000), memory(20100)).verdict, "same");
   assert.equal(compare(memory(20000), memory(10000)).verdict, "smaller");
+});
+
+Deno.test("compare() calls a shorter time faster", () => {
+  const time = (ratio: number): Parameters<typeof compare>[1] => ({
+    name: "start.script",
+    ms: 50 * ratio,
+    limit_ms: 50,
+    ratio,
+    spread: 0.01,
+    repetitions: 15,
+  });
+  assert.equal(compare(time(2), time(1.5)).verdict, "faster");
+  assert.equal(compare(time(2), time(2.5)).verdict, "slower");
+  const rate = { name: "start.script", mpps: 1, limit_mpps: 1, ratio: 1, spread: 0 };
+  assert.equal(compare({ ...rate, repetitions: 1 }, time(1)).verdict, "not comparable");
 });
 
 Deno.test("isMet() wants two threads to gain as the limit loop does", () => {

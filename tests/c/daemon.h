@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -156,6 +157,9 @@ HELPER void daemon_serve(int line, const char *path, uint32_t threads)
 		EQUAL(valet_serve_stop(), 0);
 }
 
+/* Descriptors that the daemons may have that are started from now on; 0: no matter. */
+static uint32_t test_fds_max;
+
 /* The process forks a daemon. Caller: has no other thread. */
 HELPER struct daemon daemon_try(const char *path, uint32_t threads)
 {
@@ -170,6 +174,8 @@ HELPER struct daemon daemon_try(const char *path, uint32_t threads)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(line[0]);
 		test_folder[0] = '\0';
+		if (test_fds_max)
+			setrlimit(RLIMIT_NOFILE, &(struct rlimit){ test_fds_max, test_fds_max });
 		daemon_serve(line[1], path, threads);
 		exit(0); /* the leak checker looks now */
 	}

@@ -1,0 +1,3 @@
+/** What the rows of starting are compared with: deno alone. */
+
+export {};
