@@ -35,7 +35,7 @@ export function buildLibrary(): string {
   let result: Deno.CommandOutput;
   try {
     result = new Deno.Command("make", {
-      args: ["--no-print-directory", "-C", folder, "build/libvalet.so"],
+      args: ["--no-print-directory", "-C", folder],
       stdin: "null",
     }).outputSync();
   } catch (cause) {

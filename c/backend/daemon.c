@@ -73,11 +73,13 @@ int daemon_exchange(int socket, struct wire_header *header, const struct wire_pa
 	header->magic = WIRE_MAGIC;
 	header->version = WIRE_VERSION;
 	rc = wire_send(socket, header, part, part ? 1 : 0, NULL, 0);
-	/* Who closes may have said why. */
 	if (rc == 0 || rc == -EPIPE)
 		rc = wire_receive(socket, header, answer, size, fds, fd_count);
 	else if (fd_count)
 		*fd_count = 0;
+	/* Who closes may have said why: that comes after the error. */
+	if (rc == -ECONNRESET)
+		rc = wire_receive(socket, header, answer, size, fds, fd_count);
 	if (rc >= 0 && (header->id != id || header->version != WIRE_VERSION))
 		/* Another process that has the connection has closed the descriptor. */
 		rc = header->type == WIRE_CLOSE ? -ECONNRESET : -EPROTO;

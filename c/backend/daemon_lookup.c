@@ -80,17 +80,25 @@ static void serve(struct channel *channel)
 {
 	struct lookup_window *window = window_of(channel);
 	uint32_t count = window->count;
+	int32_t result;
 
-	if (count > VALET_BATCH_PACKETS || load_acquire(&channel->owner->ended)) {
+	if (count > VALET_BATCH_PACKETS) {
 		answer(channel, -ECANCELED);
+		return;
+	}
+	/* Unanswered, the batch is decided by whoever comes after: see unclaim(). */
+	if (load_acquire(&channel->owner->ended)) {
+		store_ordered(&channel->retired, 1);
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++)
 		window->packets[i].data = (uint8_t *)window + (uintptr_t)window->packets[i].data;
 	inside++;
-	answer(channel,
-	       channel->function(channel->place->id, channel->place->id, count, window->source));
+	result = channel->function(channel->place->id, channel->place->id, count, window->source);
 	inside--;
+	/* A script that is ending may no longer be able to. */
+	if (result >= 0 || !load_ordered(&channel->retired))
+		answer(channel, result);
 }
 
 static int claim(struct channel *channel, enum claim who)

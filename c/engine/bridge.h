@@ -31,7 +31,7 @@ struct lookup {
 	void *context;
 	struct thread_life
 		*thread; /* SCRIPT: the one that the function lives and dies with; or NULL */
-	int is_remote; /* SCRIPT: in another process, which `function` asks */
+	int is_remote; /* SCRIPT: in another process, which `function` asks; -ESTALE: it is gone */
 };
 
 struct bridge_view {

@@ -205,8 +205,30 @@ static int look_up(const struct bridge_view *view, struct ring *ring, struct bat
 		learn(view, &packets);
 		return 0;
 	}
+	if (rc == -ESTALE && lookup->is_remote)
+		return rc;
 	ring_drop(ring, VALET_DROP_FAILED, batch->packets);
 	return -ECANCELED;
+}
+
+/*
+ * A lookup that has gone with its batch still undecided (-ESTALE) has been replaced, or its bridge
+ * learns now: the batch is the present one's to decide.
+ */
+static int look_up_current(struct bridge_view **view, struct ring *ring, struct batch *batch)
+{
+	enum { REPLACED_MAX = 16 }; /* while one batch waits */
+	int rc = look_up(*view, ring, batch);
+
+	for (int i = 0; rc == -ESTALE && i < REPLACED_MAX; i++) {
+		*view = view_enter(ring);
+		if (!*view)
+			break;
+		rc = look_up(*view, ring, batch);
+	}
+	if (rc == -ESTALE)
+		ring_drop(ring, VALET_DROP_FAILED, batch->packets);
+	return rc;
 }
 
 /* ---- sorting by receive ring ---- */
@@ -415,7 +437,7 @@ int bridge_forward(struct ring *ring, uint32_t head)
 			continue;
 		if (!view) /* to nobody, as the kernel does with a port that is on no bridge */
 			ring_drop(ring, VALET_DROP_NOT_ATTACHED, batch->packets);
-		else if (look_up(view, ring, batch) < 0)
+		else if (look_up_current(&view, ring, batch) < 0)
 			rc = -ECANCELED;
 		else
 			deliver_batch(view, ring, batch);

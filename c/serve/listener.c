@@ -69,6 +69,21 @@ static int take_lock(const char *path)
 	return rc;
 }
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
+
+/*
+ * Clients have no descriptors to send. Closing one can take its time (a TCP socket that lingers),
+ * and would take it from the control thread. An older kernel cannot refuse them.
+ */
+static void refuse_fds(int fd)
+{
+	int no = 0;
+
+	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no));
+}
+
 static int listen_at(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -76,6 +91,7 @@ static int listen_at(const struct sockaddr_un *address)
 
 	if (fd < 0)
 		return -errno;
+	refuse_fds(fd);
 	/* The lock is ours, so whoever listened here is gone. */
 	unlink(address->sun_path);
 	/* On Linux the socket file gets the mode that the socket has. */

@@ -213,7 +213,7 @@ static int hear(struct remote_lookup *remote, short events)
 	if (!(events & (POLLHUP | POLLERR)) || has_answered(remote))
 		return 0;
 	store_release(&remote->life.ended, 1);
-	return -ECANCELED;
+	return -ESTALE;
 }
 
 static int wait_for_answer(struct remote_lookup *remote)
@@ -237,7 +237,7 @@ static int wait_for_answer(struct remote_lookup *remote)
 		int64_t left_ms = end_ms - now_ms();
 
 		if (is_gone(remote))
-			rc = -ECANCELED;
+			rc = -ESTALE;
 		else if (left_ms <= 0)
 			rc = -ETIMEDOUT;
 		else if (poll(&fd, 1, (int)left_ms) > 0)
@@ -254,8 +254,12 @@ static int32_t call(struct valet_batch *batch, void *context)
 	int rc = -ECANCELED;
 
 	pthread_mutex_lock(&remote->busy);
+	if (is_gone(remote)) {
+		rc = -ESTALE;
+		goto out;
+	}
 	/* A call that was given up is in the client's hands still. */
-	if (is_gone(remote) || !has_answered(remote))
+	if (!has_answered(remote))
 		goto out;
 	show_packets(window, batch);
 	window->count = batch->count;
