@@ -391,6 +391,8 @@ static void *service(void *argument)
 		{ .fd = channel->stop, .events = POLLIN },
 	};
 
+	/* What was asked before we counted as asleep came without a signal: to look at once. */
+	event_signal(channel->stop);
 	while (load_ordered(&channel->claimed) != DEAD) {
 		if (poll(fds, 2, -1) > 0) {
 			if (fds[0].revents)
