@@ -109,13 +109,14 @@ Deno.test("deno task vale-ctl: arguments and the exit status pass through", asyn
 Deno.test("deno task valet: files are relative to the user's directory", async () => {
   const cwd = Deno.makeTempDirSync({ prefix: "valet-test-" });
   try {
-    const env = { VALET_BACKEND: "embedded" };
+    // Without an INIT_CWD, which a task that runs the tests has set: the task is to set its own
+    const { INIT_CWD: _, ...env } = { ...Deno.env.toObject(), VALET_BACKEND: "embedded" };
     const args = ["valet", "capture", "--seconds", "0.05", "vale0:a", "out.pcap"];
-    // Without the INIT_CWD that runCommand() empties, so that the task sets it
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["task", "-q", "--config", `${ROOT}deno.json`, ...args],
       cwd,
       env,
+      clearEnv: true,
       stdin: "null",
     }).output();
     assert.ok(success, new TextDecoder().decode(stderr));
