@@ -110,7 +110,8 @@ Deno.test("deno task valet: files are relative to the user's directory", async (
   const cwd = Deno.makeTempDirSync({ prefix: "valet-test-" });
   try {
     // Without an INIT_CWD, which a task that runs the tests has set: the task is to set its own
-    const { INIT_CWD: _, ...env } = { ...Deno.env.toObject(), VALET_BACKEND: "embedded" };
+    const env: Record<string, string> = { ...Deno.env.toObject(), VALET_BACKEND: "embedded" };
+    delete env.INIT_CWD;
     const args = ["valet", "capture", "--seconds", "0.05", "vale0:a", "out.pcap"];
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["task", "-q", "--config", `${ROOT}deno.json`, ...args],
