@@ -118,7 +118,7 @@ int32_t valet_bpf_info(int32_t fd, uint32_t *out)
 }
 
 int32_t valet_bpf_map_create(uint32_t type, uint32_t key_bytes, uint32_t value_bytes,
-			     uint32_t entries, const char *name)
+			     uint32_t entries, uint32_t flags, const char *name)
 {
 	union bpf_attr attributes;
 
@@ -127,6 +127,7 @@ int32_t valet_bpf_map_create(uint32_t type, uint32_t key_bytes, uint32_t value_b
 	attributes.key_size = key_bytes;
 	attributes.value_size = value_bytes;
 	attributes.max_entries = entries;
+	attributes.map_flags = flags;
 	set_name(attributes.map_name, name);
 	return bpf(BPF_MAP_CREATE, &attributes);
 }
@@ -207,7 +208,7 @@ static uint32_t unprivileged_switch(void)
 int32_t valet_bpf_probe(uint32_t *why)
 {
 	struct rlimit limit = { 0 };
-	int32_t fd = valet_bpf_map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 1, NULL);
+	int32_t fd = valet_bpf_map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0, NULL);
 
 	*why = missing_capabilities() | unprivileged_switch();
 	/* Kernels before 5.11 take the memory from this limit. */

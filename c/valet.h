@@ -190,9 +190,9 @@ VALET_API int32_t valet_bpf_run(int32_t fd, void *data, uint32_t size, uint32_t 
  * interpreted; out[2]: instructions that the verifier has walked, 0 before Linux 5.16. */
 VALET_API int32_t valet_bpf_info(int32_t fd, uint32_t *out);
 
-/* Makes a map of BPF_MAP_TYPE_...; returns the descriptor. */
+/* Makes a map of BPF_MAP_TYPE_... (flags: BPF_F_NO_PREALLOC ...); returns the descriptor. */
 VALET_API int32_t valet_bpf_map_create(uint32_t type, uint32_t key_bytes, uint32_t value_bytes,
-				       uint32_t entries, const char *name);
+				       uint32_t entries, uint32_t flags, const char *name);
 
 /* Reads, writes (flags: BPF_ANY ...), removes an entry. -ENOENT: there is none; -E2BIG: full. */
 VALET_API int32_t valet_bpf_map_lookup(int32_t fd, const void *key, void *value);

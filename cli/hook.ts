@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ObjectOptions } from "../hook/mod.ts";
 import { formatDuration, Netmap } from "../mod.ts";
 import { type Column, formatColumns, plural } from "./columns.ts";
 import type { Context } from "./context.ts";
@@ -16,7 +17,13 @@ import {
 } from "./daemon/answers.ts";
 import type { HookForm, HookTableStats } from "./daemon/hook_messages.ts";
 import { ensureDaemon } from "./daemon/start.ts";
-import { listInKernel, loadInKernel, statsInKernel, unloadInKernel } from "./kernel_hook.ts";
+import {
+  isObjectFile,
+  listInKernel,
+  loadInKernel,
+  statsInKernel,
+  unloadInKernel,
+} from "./kernel_hook.ts";
 import { widthOf, writeLines } from "./ports.ts";
 import type { CommandSpec, OptionSpec } from "./table.ts";
 
@@ -48,20 +55,30 @@ const loadCommand: CommandSpec = {
     "The hook decides whenever the bridge exists and nobody else has set a lookup there: if there is " +
     "no such bridge yet, it waits for it. Load the file again after changing it.\n\n" +
     "On bridges of netmap's kernel module, files in TypeScript are compiled to eBPF and run by " +
-    "valet's module (c/module) in the kernel.",
+    "valet's module (c/module) in the kernel; and so are object files, NAME.o of clang -target bpf.",
   arguments: "<bridge:string> <file:file>",
-  options: [{ flags: "--compile", description: "Run it as machine code" }, JSON_OPTION],
+  options: [
+    { flags: "--compile", description: "Run it as machine code" },
+    { flags: "--program <name:string>", description: "Of an object file: the function or section" },
+    {
+      flags: "--xdp",
+      description: "Of an object file: it returns XDP_PASS, which is learned, or XDP_DROP",
+    },
+    JSON_OPTION,
+  ],
   examples: [
     ["Load a hook", "valet hook load vale0 ./firewall.ts"],
     ["As machine code", "valet hook load --compile vale0 ./firewall.ts"],
     ["Written in C", "valet hook load vale0 ./firewall.c"],
+    ["A program for network cards", "valet hook load --xdp vale0 ./firewall.o"],
   ],
   action: async (options, [bridge, file], context) => {
     const path = existing(file, context);
     const isKernel = onKernel(context);
     const form = formOf(path, options.compile === true, isKernel);
+    const ofObject = objectOptions(path, options);
     const answer = isKernel
-      ? await loadInKernel(bridgeOf(bridge), path, context)
+      ? await loadInKernel(bridgeOf(bridge), path, ofObject, context)
       : await loadInDaemon(bridgeOf(bridge), path, form, context);
     if (answer.stuck) context.stderr.write(stuckNote(String(answer.replaced)));
     if (options.json) return writeJson(context, answer);
@@ -208,23 +225,35 @@ function onKernel({ backend, instance }: Context): boolean {
 /** What to make of a file, by how its name ends. */
 function formOf(file: string, isCompiled: boolean, isKernel: boolean): HookForm {
   const daemon = "Hint: With VALET_BACKEND=daemon, this command and all others use valet's daemon";
-  if (/\.o$/.test(file)) {
+  if (isObjectFile(file)) {
+    if (isKernel) return "eBPF";
     throw new Error(
-      `Cannot load the hook "${file}": object files are not supported\n` +
-        "Hint: Write it in TypeScript, which is compiled to eBPF on the kernel, or load a file in C",
+      `Cannot load the hook "${file}": it is eBPF, which only bridges of netmap's kernel module run, and ` +
+        "the bridges here are the daemon's\n" +
+        "Hint: Load its source, built against c/valet_hook.h (NAME.c), or a hook in TypeScript",
     );
   }
   if (!/\.c$/.test(file)) return isKernel ? "eBPF" : isCompiled ? "compiled" : "TypeScript";
   if (isKernel) {
     throw new Error(
       `Cannot load the hook "${file}": the bridges here are those of netmap's kernel module, which ` +
-        `runs hooks in TypeScript only, as eBPF\n${daemon}`,
+        `runs hooks as eBPF: in TypeScript, or object files of clang's\n${daemon}`,
     );
   }
   if (/^[a-z][a-z0-9+.-]+:/i.test(file) && !file.startsWith("file:")) {
     throw new Error(`Cannot load the hook "${file}": a hook in C has to be a file of this machine`);
   }
   return "C";
+}
+
+function objectOptions(file: string, { program, xdp }: Record<string, unknown>): ObjectOptions {
+  if (!isObjectFile(file) && (program !== undefined || xdp === true)) {
+    const option = program === undefined ? "--xdp" : "--program";
+    throw new Error(
+      `Cannot load the hook "${file}" with ${option}: it is no object file (NAME.o), which that is for`,
+    );
+  }
+  return { program: program as string | undefined, results: xdp === true ? "xdp" : "ports" };
 }
 
 async function loadInDaemon(

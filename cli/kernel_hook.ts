@@ -7,25 +7,38 @@
  */
 
 import { pathToFileURL } from "node:url";
-import { type KernelLookupStatus, Netmap } from "../mod.ts";
+import { hookFromObject, type ObjectOptions } from "../hook/mod.ts";
+import { type KernelLookupStatus, type NativeLookup, Netmap } from "../mod.ts";
 import type { Context } from "./context.ts";
 import type { HookInfo, HookLoaded, HookStats, HookUnloaded } from "./daemon/answers.ts";
 import { readHookFile } from "./daemon/hook_file.ts";
 
-/** Compiles a file in TypeScript and has the bridge run it. */
+/** Has the bridge run an object file, or a file in TypeScript, which is compiled first. */
 export async function loadInKernel(
   bridge: string,
   file: string,
+  options: ObjectOptions,
   { instance }: Context,
 ): Promise<HookLoaded> {
-  const url = /^[a-z][a-z0-9+.-]+:/i.test(file) ? file : pathToFileURL(file).href;
-  const { native } = await readHookFile(url, "eBPF");
+  const native = await hookOf(file, options);
   // Not closed: that would take the program back
   const netmap = Netmap.open({ backend: "kernel" });
   const before = netmap.bridge(bridge).kernelLookup();
-  netmap.bridge(bridge).setLookup(native!);
+  netmap.bridge(bridge).setLookup(native);
   const replaced = before === undefined || before.programId === 0 ? undefined : before.programName;
   return { bridge, instance, file, form: "eBPF", state: "active", replaced, stuck: false };
+}
+
+async function hookOf(file: string, options: ObjectOptions): Promise<NativeLookup> {
+  if (isObjectFile(file)) return await hookFromObject(file, options);
+  const url = /^[a-z][a-z0-9+.-]+:/i.test(file) ? file : pathToFileURL(file).href;
+  const { native } = await readHookFile(url, "eBPF");
+  return native!;
+}
+
+/** Whether a file's name is that of an object file. */
+export function isObjectFile(file: string): boolean {
+  return /\.o$/.test(file);
 }
 
 /** All bridges that have a program. */

@@ -119,6 +119,7 @@ export const SYMBOLS = {
       "u32", /* key_bytes */
       "u32", /* value_bytes */
       "u32", /* entries */
+      "u32", /* flags */
       "buffer", /* name */
     ],
     result: "i32",

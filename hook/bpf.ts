@@ -9,7 +9,27 @@ import { loadLibrary } from "../ffi/library.ts";
 import type { NativeFunctions } from "../ffi/symbols.ts";
 
 /** Kinds of maps: BPF_MAP_TYPE_... of linux/bpf.h. */
-export const BpfMapType = { HASH: 1, ARRAY: 2, LRU_HASH: 9 } as const;
+export const BpfMapType = {
+  HASH: 1,
+  ARRAY: 2,
+  PERCPU_HASH: 5,
+  PERCPU_ARRAY: 6,
+  LRU_HASH: 9,
+  LRU_PERCPU_HASH: 10,
+} as const;
+
+/** Those that have a value for each CPU, and are read and written with all of them at once. */
+const PER_CPU: readonly number[] = [
+  BpfMapType.PERCPU_HASH,
+  BpfMapType.PERCPU_ARRAY,
+  BpfMapType.LRU_PERCPU_HASH,
+];
+
+/** CPUs that the kernel keeps room for: the last number in "0-3", plus one. */
+function possibleCpus(): number {
+  const text = Deno.readTextFileSync("/sys/devices/system/cpu/possible");
+  return Number(/\d+\s*$/.exec(text)) + 1;
+}
 
 /** How an entry is written: BPF_ANY, ... of linux/bpf.h. */
 export const BpfUpdate = {
@@ -238,10 +258,12 @@ export interface BpfMapOptions {
   type?: number | undefined;
   /** Bytes of a key. */
   keyBytes: number;
-  /** Bytes of a value. */
+  /** Bytes of a value: in maps per CPU, that of one CPU. */
   valueBytes: number;
   /** Most entries. */
   entries: number;
+  /** BPF_F_... of linux/bpf.h. Default: 0. */
+  flags?: number | undefined;
   /** Name that the kernel shows; 15 characters of it. Default: "valet". */
   name?: string | undefined;
 }
@@ -249,25 +271,35 @@ export interface BpfMapOptions {
 /** A map in the kernel, which programs share with this process. */
 export class BpfMap implements Disposable {
   #fd: number;
+  /** One of {@linkcode BpfMapType}, or another number of linux/bpf.h. */
+  readonly type: number;
   /** Bytes of a key. */
   readonly keyBytes: number;
-  /** Bytes of a value. */
+  /** Bytes of what `get()` and `set()` take for a value: in maps per CPU, 8-byte steps for all of them. */
   readonly valueBytes: number;
 
   /**
    * Makes a map.
    *
+   * Permissions: ffi; for maps per CPU also read (/sys/devices/system/cpu/possible).
+   *
    * @throws {NetmapError} EPERM, ENOMEM, EINVAL for sizes that the kernel does not take
    */
-  constructor({ type = BpfMapType.HASH, keyBytes, valueBytes, entries, name }: BpfMapOptions) {
+  constructor(
+    { type = BpfMapType.HASH, keyBytes, valueBytes, entries, flags = 0, name }: BpfMapOptions,
+  ) {
+    this.type = type;
     this.keyBytes = keyBytes;
-    this.valueBytes = valueBytes;
+    this.valueBytes = PER_CPU.includes(type)
+      ? Math.ceil(valueBytes / 8) * 8 * possibleCpus()
+      : valueBytes;
     this.#fd = check(
       functions().valet_bpf_map_create(
         type,
         keyBytes,
         valueBytes,
         entries,
+        flags,
         nameOf(name ?? "valet"),
       ),
       "make the eBPF map",

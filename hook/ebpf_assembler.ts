@@ -58,6 +58,8 @@ const BYTE_SWAP = 0xd0;
 const CALL = 0x85, EXIT = 0x95, JUMP_ALWAYS = 0x05;
 /** An immediate that is the descriptor of a map: BPF_PSEUDO_MAP_FD. */
 const MAP_DESCRIPTOR = 1;
+/** A call within the program: BPF_PSEUDO_CALL. */
+const FUNCTION_CALL = 1;
 /** A 64-bit compare-and-exchange with register 0; an addition. */
 const COMPARE_EXCHANGE = 0xf1, ATOMIC_ADD = 0x00;
 
@@ -195,6 +197,11 @@ export class Assembler {
     this.#emit(CALL, 0, 0, 0, helper);
   }
 
+  /** Calls the function at a label, which has a stack and registers 6 to 9 of its own. */
+  callFunction(at: Label): void {
+    this.#emit(CALL, 0, FUNCTION_CALL, 0, 0, at);
+  }
+
   /** Ends the program with what is in register 0. */
   exit(): void {
     this.#emit(EXIT, 0, 0, 0, 0);
@@ -240,7 +247,9 @@ export class Assembler {
     const view = new DataView(bytes.buffer);
     for (const [i, instruction] of this.#instructions.entries()) {
       const { code, destination, source, target, immediate } = instruction;
-      const offset = target === undefined ? instruction.offset : target.at! - i - 1;
+      const distance = target === undefined ? undefined : target.at! - i - 1;
+      const isCall = code === CALL && distance !== undefined;
+      const offset = isCall ? 0 : distance ?? instruction.offset;
       if (offset < -0x8000 || offset > 0x7fff) {
         throw new RangeError(
           `Cannot encode a program of ${this.length} instructions: a jump leads over ${offset} of them`,
@@ -250,7 +259,7 @@ export class Assembler {
       view.setUint8(at, code);
       view.setUint8(at + 1, destination | source << 4);
       view.setInt16(at + 2, offset, true);
-      view.setInt32(at + 4, immediate, true);
+      view.setInt32(at + 4, isCall ? distance : immediate, true);
     }
     return bytes;
   }

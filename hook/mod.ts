@@ -80,5 +80,6 @@ export {
 export { HookVerifierError } from "./ebpf_load.ts";
 export { LEARN } from "../ffi/constants.ts";
 export { HookBuildError, HookSyntaxError } from "./errors.ts";
+export { hookFromObject, ObjectHook, type ObjectMap, type ObjectOptions } from "./object.ts";
 export type * from "./ir.ts";
 export type { HookTable, TableShape } from "./table.ts";
