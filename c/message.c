@@ -5,9 +5,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "engine/option.h"
 #include "engine/request.h"
 
-/* netmap limits the bytes of body and options, and so how many options there can be. */
+/* More than netmap lets a request have: whoever has that many is answered by what comes first. */
 #define OPTIONS_MAX (NETMAP_REQ_MAXSIZE / sizeof(struct nmreq_option))
 
 /*
@@ -39,32 +40,50 @@ static struct nmreq_option *option_at(void *message, uint64_t offset)
 	return (struct nmreq_option *)((uint8_t *)message + offset);
 }
 
+/* Of one that is too large the rest is never looked at. */
+static uint64_t option_bytes(const struct nmreq_option *option)
+{
+	uint64_t bytes = request_option_bytes(option->nro_reqtype, option->nro_size);
+
+	return bytes <= NETMAP_REQ_MAXSIZE ? bytes : sizeof(*option);
+}
+
+/* A chain may lead back to where it has been: that is for whoever executes the request to say. */
+static int is_known(const struct span *spans, uint32_t count, uint64_t start)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (spans[i].start == start)
+			return 1;
+	return 0;
+}
+
 static int check(void *message, uint32_t size)
 {
 	const struct nmreq_header *header = message;
 	const struct nmreq_option *option;
 	struct span spans[1 + OPTIONS_MAX];
-	uint32_t count = 0;
+	uint32_t count = 0, first;
 	int body_bytes;
 
-	if (!message || size < sizeof(*header) || (uintptr_t)message % 8)
+	/* Addresses and offsets are told apart by their values. */
+	if (!message || size < sizeof(*header) || (uintptr_t)message % 8 ||
+	    (uintptr_t)message < size)
 		return -EINVAL;
 	/* An unknown request is the backend's to refuse; its body is whatever there is. */
 	body_bytes = request_body_bytes(header->nr_reqtype);
 	if (header->nr_body && !claim(spans, count++, size, header->nr_body,
 				      body_bytes > 0 ? (uint64_t)body_bytes : 0))
 		return -EINVAL;
+	first = count;
 	for (uint64_t at = header->nr_options; at; at = option->nro_next) {
-		for (uint32_t i = header->nr_body != 0; i < count; i++)
-			if (spans[i].start == at)
-				return -EMSGSIZE;
+		if (is_known(spans + first, count - first, at))
+			break;
 		if (count == sizeof(spans) / sizeof(spans[0]))
 			return -EMSGSIZE;
 		if (!claim(spans, count, size, at, sizeof(*option)))
 			return -EINVAL;
 		option = option_at(message, at);
-		if (!claim(spans, count++, size, at,
-			   request_option_bytes(option->nro_reqtype, option->nro_size)))
+		if (!claim(spans, count++, size, at, option_bytes(option)))
 			return -EINVAL;
 	}
 	return 0;
@@ -81,7 +100,8 @@ int message_to_pointers(void *message, uint32_t size)
 		return rc;
 	if (header->nr_body)
 		header->nr_body += base;
-	for (link = &header->nr_options; *link;
+	/* An address is a link that has been here before. */
+	for (link = &header->nr_options; *link && *link < base;
 	     link = &((struct nmreq_option *)(uintptr_t)*link)->nro_next)
 		*link += base;
 	return 0;
@@ -95,7 +115,7 @@ void message_to_offsets(void *message)
 
 	if (header->nr_body)
 		header->nr_body -= base;
-	while (*link) {
+	while (*link >= base) {
 		uint64_t *next = &((struct nmreq_option *)(uintptr_t)*link)->nro_next;
 
 		*link -= base;
@@ -131,10 +151,12 @@ int message_gather(const struct nmreq_header *header, void *message, uint32_t si
 	int body_bytes = request_body_bytes(header->nr_reqtype);
 	struct nmreq_header *copy = message;
 	uint64_t *link = &copy->nr_options;
+	struct option_chain chain;
 	uint32_t at = sizeof(*copy);
+	int refused = 0;
 	int64_t offset;
 
-	if (body_bytes < 0 || size < sizeof(*copy))
+	if ((body_bytes < 0 && header->nr_body) || size < sizeof(*copy))
 		return -EINVAL;
 	*copy = *header;
 	/* A request without a body that has one is the daemon's to refuse. */
@@ -144,10 +166,12 @@ int message_gather(const struct nmreq_header *header, void *message, uint32_t si
 			return (int)offset;
 		copy->nr_body = (uint64_t)offset;
 	}
-	for (const struct nmreq_option *option = pointer(header->nr_options); option;
+	/* Up to the one that the other side refuses, since what follows may be a loop. */
+	option_chain_start(&chain, body_bytes > 0 ? (uint32_t)body_bytes : 0);
+	for (const struct nmreq_option *option = pointer(header->nr_options); option && !refused;
 	     option = pointer(option->nro_next)) {
-		offset = append(message, size, &at, option,
-				request_option_bytes(option->nro_reqtype, option->nro_size));
+		refused = option_chain_next(&chain) < 0 || option_chain_take(&chain, option) < 0;
+		offset = append(message, size, &at, option, option_bytes(option));
 		if (offset < 0)
 			return (int)offset;
 		*link = (uint64_t)offset;
@@ -172,7 +196,7 @@ void message_scatter(const void *message, struct nmreq_header *header)
 		const struct nmreq_option *from = (const void *)((const uint8_t *)message + at);
 		uint64_t next = option->nro_next;
 
-		memcpy(option, from, request_option_bytes(option->nro_reqtype, option->nro_size));
+		memcpy(option, from, option_bytes(option));
 		option->nro_next = next;
 		at = from->nro_next;
 	}

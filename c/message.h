@@ -9,18 +9,20 @@
 
 /*
  * Checks that body and options lie within the message, apart from each other, and turns the offsets
- * into pointers. -EINVAL: they do not; -EMSGSIZE: the options loop, or are too many. On failure the
- * message is as it was.
+ * into pointers. -EINVAL: they do not; -EMSGSIZE: the options are too many. On failure the message
+ * is as it was. Options may loop, as they may in a netmap program: who executes the request says so.
  */
 int message_to_pointers(void *message, uint32_t size);
 /* Undoes it. */
 void message_to_offsets(void *message);
 
-#define MESSAGE_BYTES_MAX (sizeof(struct nmreq_header) + 2 * NETMAP_REQ_MAXSIZE)
+/* Of all that is allowed, and the option that is too much. */
+#define MESSAGE_BYTES_MAX (sizeof(struct nmreq_header) + 3 * NETMAP_REQ_MAXSIZE)
 
 /*
- * A request whose parts lie anywhere, as one message. Returns its bytes. -EINVAL: no such request;
- * -EMSGSIZE: the options loop, or are too many or too long for `size`.
+ * A request whose parts lie anywhere, as one message of MESSAGE_BYTES_MAX at most. Returns its
+ * bytes. -EINVAL: no such request; -EMSGSIZE: longer than `size`. The options end with the first one
+ * that the other side is going to refuse: they may loop.
  */
 int message_gather(const struct nmreq_header *header, void *message, uint32_t size);
 /* Brings the answer to where the parts lie. The message has been through message_gather(). */

@@ -8,7 +8,7 @@
  */
 
 import { API_VERSION, REQUEST_NAME_BYTES } from "./constants.ts";
-import { HEADER } from "./layout.ts";
+import { HEADER, OPTION } from "./layout.ts";
 import { show } from "./errors.ts";
 
 /** Where the body stands in each message. */
@@ -78,8 +78,8 @@ export const PORT = {
   drops: 72,
 } as const;
 
-/** Rooms for the header and the longest body. */
-const BYTES = BODY + TABLE.size;
+/** Room for the header, the longest body, and more options than netmap takes. */
+const BYTES = BODY + 2 * 4096;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -92,6 +92,8 @@ export class Message {
   readonly view: DataView<ArrayBuffer> = new DataView(this.bytes.buffer);
   /** Bytes in use. */
   length = 0;
+  /** Where the offset of the next option has to be written. */
+  #link: number = HEADER.options;
 
   /**
    * Starts a request: all zero but the header.
@@ -111,7 +113,27 @@ export class Message {
     writeName(bytes.subarray(HEADER.name, HEADER.name + REQUEST_NAME_BYTES), name);
     if (bodySize > 0) view.setBigUint64(HEADER.body, BigInt(BODY), true);
     this.length = BODY + bodySize;
+    this.#link = HEADER.options;
     return this;
+  }
+
+  /**
+   * Adds an option, all zero but its type, behind what the message has so far.
+   *
+   * @param type `OptionType`
+   * @param size bytes of the whole option; also written to `nro_size`, which options of variable
+   * size need
+   * @returns where it is in the message: `OPTION` and its own fields are relative to it. Its status
+   * is at `OPTION.status` after the request
+   */
+  addOption(type: number, size: number): number {
+    const at = (this.length + 7) & ~7;
+    this.view.setBigUint64(this.#link, BigInt(at), true);
+    this.view.setUint32(at + OPTION.optionType, type, true);
+    this.view.setBigUint64(at + OPTION.optionSize, BigInt(size), true);
+    this.#link = at + OPTION.next;
+    this.length = at + size;
+    return at;
   }
 
   /** The name in the header. */

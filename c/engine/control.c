@@ -3,37 +3,8 @@
 
 #include <string.h>
 
+#include "option.h"
 #include "request.h"
-
-/*
- * No option is supported yet. As the kernel does with options it does not know: each gets its own
- * status, REGISTER fails on them, other requests go on.
- */
-static int check_options(const struct nmreq_header *header)
-{
-	struct nmreq_option *option = (struct nmreq_option *)(uintptr_t)header->nr_options;
-	uint32_t seen = 0, bytes = 0;
-	int rc = 0;
-
-	for (; option; option = (struct nmreq_option *)(uintptr_t)option->nro_next) {
-		bytes += sizeof(*option);
-		if (bytes > NETMAP_REQ_MAXSIZE)
-			return -EMSGSIZE; /* too long, or a loop */
-		option->nro_status = EOPNOTSUPP;
-		if (option->nro_reqtype == 0)
-			option->nro_status = EINVAL;
-		else if (option->nro_reqtype < NETMAP_REQ_OPT_MAX &&
-			 seen >> option->nro_reqtype & 1)
-			option->nro_status = EINVAL;
-		if (option->nro_reqtype < NETMAP_REQ_OPT_MAX)
-			seen |= 1u << option->nro_reqtype;
-		if (option->nro_status == EINVAL)
-			rc = -EINVAL;
-		else if (rc == 0 && header->nr_reqtype == NETMAP_REQ_REGISTER)
-			rc = -EOPNOTSUPP;
-	}
-	return rc;
-}
 
 /* ---- information ---- */
 
@@ -233,12 +204,15 @@ static int execute(struct descriptor *descriptor, struct nmreq_header *header)
 int control_request(struct descriptor *descriptor, struct nmreq_header *header)
 {
 	int body_bytes = request_body_bytes(header->nr_reqtype);
+	uint32_t expected = body_bytes > 0 ? (uint32_t)body_bytes : 0;
 	int rc;
 
 	if (header->nr_version < NETMAP_MIN_API || header->nr_version > NETMAP_MAX_API ||
-	    header->nr_reserved || body_bytes < 0 || (body_bytes > 0) != (header->nr_body != 0))
+	    header->nr_reserved || (expected > 0) != (header->nr_body != 0))
 		return -EINVAL;
+	rc = options_check(header, expected);
+	if (rc < 0)
+		return rc;
 	header->nr_name[NETMAP_REQ_IFNAMSIZ - 1] = '\0';
-	rc = check_options(header);
-	return rc < 0 ? rc : execute(descriptor, header);
+	return execute(descriptor, header);
 }

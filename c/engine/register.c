@@ -5,6 +5,7 @@
 
 #include "control.h"
 #include "csb.h"
+#include "option.h"
 
 /* Which rings the mode and flags ask for. -EINVAL: a mode that VALE ports and pipes do not have. */
 static int choose_rings(struct descriptor *descriptor, const struct port *port,
@@ -119,6 +120,8 @@ static void give_extra(struct descriptor *descriptor, struct port *port)
 		region_give(port->region, POOL_BUFFER,
 			    pool->offset + (uint64_t)descriptor->extra[i] * pool->object_bytes, 1);
 	free(descriptor->extra);
+	descriptor->extra = NULL;
+	descriptor->extras = 0;
 }
 
 static void count_opens(struct descriptor *descriptor, struct port *port, int exclusive)
@@ -162,14 +165,30 @@ static int bind_rings(struct descriptor *descriptor, struct port *port,
 	take_extra(descriptor, port, extra_buffers);
 	count_opens(descriptor, port, exclusive);
 	descriptor->flags = reg->nr_flags;
-	store_release(&descriptor->port, port);
 	return 0;
 }
 
-static void reply(const struct descriptor *descriptor, struct nmreq_register *reg)
+/* Undoes bind_rings(). The port may go with it. */
+static void unbind_rings(struct descriptor *descriptor, struct port *port)
 {
-	const struct port *port = descriptor->port;
+	for (int d = RX; d <= TX; d++) {
+		for (uint32_t i = descriptor->first[d]; i < descriptor->last[d]; i++) {
+			struct ring *ring = &port->rings[d][i];
 
+			write_once(&ring->opens, ring->opens - 1);
+			ring->exclusive = 0;
+		}
+	}
+	give_extra(descriptor, port);
+	region_give(port->region, POOL_IF, descriptor->if_offset, 1);
+	port->opens--;
+	port_drop_unused(port);
+	port_put(port);
+}
+
+static void reply(const struct descriptor *descriptor, const struct port *port,
+		  struct nmreq_register *reg)
+{
 	reg->nr_offset = descriptor->if_offset;
 	reg->nr_memsize = port->region->bytes;
 	reg->nr_tx_slots = port->slots[TX];
@@ -204,7 +223,14 @@ int control_register(struct descriptor *descriptor, struct nmreq_header *header)
 		port_drop_unused(port);
 		return rc;
 	}
-	reply(descriptor, reg);
+	rc = options_left(header);
+	if (rc < 0) {
+		unbind_rings(descriptor, port);
+		return rc;
+	}
+	reply(descriptor, port, reg);
+	/* Pairs with the acquire of syncs on other threads. */
+	store_release(&descriptor->port, port);
 	return 0;
 }
 
@@ -212,18 +238,6 @@ void control_unregister(struct descriptor *descriptor)
 {
 	struct port *port = descriptor->port;
 
-	for (int d = RX; d <= TX; d++) {
-		for (uint32_t i = descriptor->first[d]; i < descriptor->last[d]; i++) {
-			struct ring *ring = &port->rings[d][i];
-
-			write_once(&ring->opens, ring->opens - 1);
-			ring->exclusive = 0;
-		}
-	}
-	give_extra(descriptor, port);
-	region_give(port->region, POOL_IF, descriptor->if_offset, 1);
-	port->opens--;
 	store_release(&descriptor->port, NULL);
-	port_drop_unused(port);
-	port_put(port);
+	unbind_rings(descriptor, port);
 }

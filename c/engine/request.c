@@ -59,8 +59,9 @@ uint64_t request_option_bytes(uint32_t type, uint64_t nro_size)
 	case NETMAP_REQ_OPT_OFFSETS:
 		return sizeof(struct nmreq_opt_offsets);
 	case NETMAP_REQ_OPT_SYNC_KLOOP_EVENTFDS:
-		return sizeof(struct nmreq_option) +
-		       (nro_size < UINT32_MAX ? nro_size : UINT32_MAX);
+		/* nro_size is of the whole option. */
+		return nro_size > sizeof(struct nmreq_option) ? nro_size
+							      : sizeof(struct nmreq_option);
 	default:
 		return sizeof(struct nmreq_option);
 	}

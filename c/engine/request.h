@@ -11,7 +11,10 @@
 /* Bytes of the body, 0 for a request without one, -EINVAL for one that does not exist. */
 int request_body_bytes(uint16_t type);
 
-/* Bytes of an option, what nro_size adds included; at least those of struct nmreq_option. */
+/*
+ * Bytes of an option, which nro_size says of those of variable size; at least those of struct
+ * nmreq_option. Nothing limits it.
+ */
 uint64_t request_option_bytes(uint32_t type, uint64_t nro_size);
 
 /* Whether it is one of valet's own. */

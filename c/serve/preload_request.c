@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "../engine/option.h"
 #include "../engine/request.h"
 
 /* ---- the program's memory ---- */
@@ -48,14 +49,8 @@ int program_write(uint64_t to, const void *from, size_t bytes)
 /* ---- gathering ---- */
 
 enum {
-	/*
-	 * netmap's copy of a request: the pointers to body and options and to one option of each
-	 * type, the parts, and before each option the pointer to the next.
-	 */
-	COPY_BYTES = (2 + NETMAP_REQ_OPT_MAX) * 8 + NETMAP_REQ_MAXSIZE + NETMAP_REQ_OPT_MAX * 8,
-	COPY_START = 2 * 8 + NETMAP_REQ_OPT_MAX * 8,
-	OPTIONS_MAX = COPY_BYTES / (8 + sizeof(struct nmreq_option)),
-	PARTS_BYTES = 2 * COPY_BYTES,
+	OPTIONS_MAX = NETMAP_REQ_MAXSIZE / sizeof(struct nmreq_option),
+	PARTS_BYTES = 3 * NETMAP_REQ_MAXSIZE,
 };
 
 /* One option in the program and its copy. */
@@ -87,43 +82,25 @@ static void *take(struct request *request, uint64_t bytes)
 	return part;
 }
 
-/* What an option of a variable size says is all of it. */
-static uint64_t option_bytes(const struct nmreq_option *option)
-{
-	if (option->nro_reqtype == NETMAP_REQ_OPT_SYNC_KLOOP_EVENTFDS)
-		return option->nro_size > sizeof(*option) ? option->nro_size : sizeof(*option);
-	return request_option_bytes(option->nro_reqtype, 0);
-}
-
-/*
- * The copy of an option that is allowed. *bytes: of body and options so far; *room: of netmap's
- * copy.
- */
+/* The copy of an option. Of one that is refused, only the head is copied. */
 static int gather_option(struct request *request, const struct nmreq_option *option,
-			 uint64_t address, uint32_t *bytes, uint32_t *room)
+			 uint64_t address, int refused)
 {
 	struct link *link = &request->link[request->links];
-	uint64_t whole = option_bytes(option);
-	/* The daemon may count more of it than the program; the rest is zeros. */
-	uint64_t theirs = request_option_bytes(option->nro_reqtype, option->nro_size);
+	uint64_t bytes = refused ? sizeof(*option)
+				 : request_option_bytes(option->nro_reqtype, option->nro_size);
 
-	if (whole > NETMAP_REQ_MAXSIZE || option->nro_size > NETMAP_REQ_MAXSIZE)
-		return -EMSGSIZE;
-	*bytes += (uint32_t)whole;
-	*room += 8 + (uint32_t)whole;
-	/* Those without a body are only counted, by the room that they take. */
-	if (*room > COPY_BYTES || (whole > sizeof(*option) && *bytes > NETMAP_REQ_MAXSIZE))
-		return -EMSGSIZE;
-	link->copy = take(request, whole > theirs ? whole : theirs);
+	int rc;
+
+	link->copy = take(request, bytes);
 	if (!link->copy)
 		return -EMSGSIZE;
-	if (program_read(link->copy, address, whole) < 0)
-		return -EFAULT;
+	rc = program_read(link->copy, address, bytes);
 	/* As read the first time: it was checked. */
 	*link->copy = *option;
 	link->address = address;
 	link->next = option->nro_next;
-	link->bytes = (uint32_t)whole;
+	link->bytes = (uint32_t)bytes;
 	link->copy->nro_next = 0;
 	link->copy->nro_status = 0;
 	if (request->links)
@@ -131,50 +108,46 @@ static int gather_option(struct request *request, const struct nmreq_option *opt
 	else
 		request->header.nr_options = (uintptr_t)link->copy;
 	request->links++;
-	return 0;
+	return rc;
 }
 
 /* Marks an option that must not be there, and the one of the same type before it. */
-static int check_type(struct request *request, uint32_t *seen)
+static void mark_invalid(struct request *request)
 {
-	struct nmreq_option *last = request->link[request->links - 1].copy;
+	uint32_t type = request->link[request->links - 1].copy->nro_reqtype;
 
-	if (last->nro_reqtype == 0) {
-		last->nro_status = EINVAL;
-		return -EINVAL;
-	}
-	if (last->nro_reqtype >= NETMAP_REQ_OPT_MAX)
-		return 0;
-	if (!(*seen >> last->nro_reqtype & 1)) {
-		*seen |= 1u << last->nro_reqtype;
-		return 0;
-	}
 	for (uint32_t i = 0; i < request->links; i++)
-		if (request->link[i].copy->nro_reqtype == last->nro_reqtype)
+		if (request->link[i].copy->nro_reqtype == type)
 			request->link[i].copy->nro_status = EINVAL;
-	return -EINVAL;
 }
 
 static int gather_options(struct request *request)
 {
-	uint32_t bytes = request->body_bytes, room = COPY_START + request->body_bytes, seen = 0;
 	uint64_t next = request->options;
+	struct option_chain chain;
 	int rc = 0;
 
 	request->header.nr_options = 0;
+	option_chain_start(&chain, request->body_bytes);
 	while (next && rc == 0) {
 		struct nmreq_option option;
+		int copied;
 
-		if (room + 8 + sizeof(option) > COPY_BYTES || request->links == OPTIONS_MAX) {
+		rc = option_chain_next(&chain);
+		if (rc < 0 || request->links == OPTIONS_MAX) {
 			/* A loop perhaps: nothing is written back. */
 			request->links = 0;
 			return -EMSGSIZE;
 		}
 		rc = program_read(&option, next, sizeof(option));
+		if (rc < 0)
+			return rc;
+		rc = option_chain_take(&chain, &option);
+		copied = gather_option(request, &option, next, rc < 0);
+		if (rc == -EINVAL)
+			mark_invalid(request);
 		if (rc == 0)
-			rc = gather_option(request, &option, next, &bytes, &room);
-		if (rc == 0)
-			rc = check_type(request, &seen);
+			rc = copied;
 		next = option.nro_next;
 	}
 	if (rc == 0)

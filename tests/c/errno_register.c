@@ -259,31 +259,118 @@ static void no_name(void)
 	EQUAL(raw(14, NETMAP_REQ_POOLS_INFO_GET, 0, 1, ""), -ENXIO);
 }
 
-static void option(uint32_t first, uint32_t second, int32_t rc, uint32_t status)
-{
-	struct {
-		struct nmreq_header header;
-		struct nmreq_register reg;
-		struct nmreq_option option[2];
-		uint8_t room[128];
-	} message = { .header = { .nr_version = NETMAP_API, .nr_reqtype = NETMAP_REQ_REGISTER,
-				  .nr_name = "vale0:a", .nr_body = sizeof(struct nmreq_header),
-				  .nr_options = sizeof(struct nmreq_header) +
-						sizeof(struct nmreq_register) },
-		      .reg = { .nr_mode = NR_REG_ALL_NIC } };
-	int32_t handle = open_handle();
+struct options_message {
+	struct nmreq_header header;
+	struct nmreq_register reg;
+	uint8_t room[2 * NETMAP_REQ_MAXSIZE];
+};
 
-	message.option[0].nro_reqtype = first;
-	if (second) {
-		message.option[0].nro_next = message.header.nr_options + sizeof(struct nmreq_option);
-		message.option[1].nro_reqtype = second;
+struct option_row {
+	uint32_t type[3]; /* of up to three options; the end is NO_OPTION */
+	uint64_t size[3]; /* their nro_size */
+	int32_t rc;
+	uint32_t status[3];
+};
+
+#define NO_OPTION UINT32_MAX
+
+enum { OPTIONS_AT = offsetof(struct options_message, room), OPTION_EACH = 2048, STATUS = 77 };
+
+static struct nmreq_option *option_of(struct options_message *message, int i)
+{
+	return (void *)(message->room + i * OPTION_EACH);
+}
+
+static void option_row(const struct option_row *row)
+{
+	struct options_message message = {
+		.header = { .nr_version = NETMAP_API, .nr_reqtype = NETMAP_REQ_REGISTER,
+			    .nr_name = "vale0:a", .nr_body = sizeof(struct nmreq_header),
+			    .nr_options = OPTIONS_AT },
+		.reg = { .nr_mode = NR_REG_ALL_NIC },
+	};
+	int32_t handle = open_handle();
+	uint64_t *link = &message.header.nr_options;
+
+	for (int i = 0; i < 3 && row->type[i] != NO_OPTION; i++) {
+		struct nmreq_option *option = option_of(&message, i);
+
+		*option = (struct nmreq_option){ .nro_reqtype = row->type[i],
+						 .nro_status = STATUS, .nro_size = row->size[i] };
+		*link = OPTIONS_AT + (uint64_t)i * OPTION_EACH;
+		link = &option->nro_next;
 	}
-	EQUAL(valet_control(handle, &message, sizeof(message)), rc);
-	EQUAL(message.option[second != 0].nro_status, status);
+	EQUAL(valet_control(handle, &message, sizeof(message)), row->rc);
+	for (int i = 0; i < 3 && row->type[i] != NO_OPTION; i++)
+		EQUAL(option_of(&message, i)->nro_status, row->status[i]);
 	/* The same descriptor can then do without. */
+	nothing_stayed();
 	message.header.nr_options = 0;
 	EQUAL(valet_control(handle, &message, sizeof(message)), 0);
 	EQUAL(valet_close(handle), 0);
+}
+
+static void options(void)
+{
+	static const struct option_row rows[] = {
+		{ { 50, NO_OPTION }, { 0 }, -EOPNOTSUPP, { EOPNOTSUPP } },
+		{ { 50, 51, 50 }, { 0 }, -EOPNOTSUPP, { EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP } },
+		{ { 50, NO_OPTION }, { ~0ull }, -EOPNOTSUPP, { EOPNOTSUPP } },
+		{ { 0, NO_OPTION }, { 0 }, -EINVAL, { EINVAL } },
+		{ { 50, 0, 51 }, { 0 }, -EINVAL, { 0, EINVAL, STATUS } },
+		{ { 4, 50, 4 }, { 0 }, -EINVAL, { EINVAL, 0, EINVAL } },
+		{ { 4, 4, 50 }, { 0 }, -EINVAL, { EINVAL, EINVAL, STATUS } },
+		/* An option that belongs to another request. */
+		{ { 4, NO_OPTION }, { 0 }, -EOPNOTSUPP, { EOPNOTSUPP } },
+		{ { 2, NO_OPTION }, { 0 }, -EOPNOTSUPP, { EOPNOTSUPP } },
+		{ { 2, NO_OPTION }, { 1024 }, -EOPNOTSUPP, { EOPNOTSUPP } },
+		{ { 2, NO_OPTION }, { 4097 }, -EMSGSIZE, { 0 } },
+		{ { 50, 4, 51 }, { 0, ~0ull, 0 }, -EMSGSIZE, { 0, 0, STATUS } },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		option_row(&rows[i]);
+}
+
+/* How many options a request may have: the module's copy of it has room for 127. */
+static void many_options(int count, int32_t rc)
+{
+	struct options_message message = {
+		.header = { .nr_version = NETMAP_API, .nr_reqtype = NETMAP_REQ_REGISTER,
+			    .nr_name = "vale0:a", .nr_body = sizeof(struct nmreq_header),
+			    .nr_options = OPTIONS_AT },
+		.reg = { .nr_mode = NR_REG_ALL_NIC },
+	};
+	struct nmreq_option *option = (void *)message.room;
+	int32_t handle = open_handle();
+
+	for (int i = 0; i < count; i++) {
+		option[i].nro_reqtype = 50;
+		option[i].nro_next = i + 1 < count ? OPTIONS_AT + (i + 1) * sizeof(*option) : 0;
+	}
+	EQUAL(valet_control(handle, &message, sizeof(message)), rc);
+	EQUAL(option[count - 1].nro_status, rc == -EMSGSIZE ? 0 : EOPNOTSUPP);
+	EQUAL(valet_close(handle), 0);
+}
+
+/* Requests that know nothing of options do what they do. */
+static void options_ignored(void)
+{
+	struct {
+		struct nmreq_header header;
+		struct nmreq_vale_list list;
+		struct nmreq_option option;
+	} message = { .header = { .nr_version = NETMAP_API, .nr_reqtype = NETMAP_REQ_VALE_LIST,
+				  .nr_body = sizeof(struct nmreq_header),
+				  .nr_options = sizeof(struct nmreq_header) +
+						sizeof(struct nmreq_vale_list) },
+		      .option = { .nro_reqtype = 50 } };
+	struct port_handle port = open_port("vale0:a", SLOTS(16));
+
+	EQUAL(valet_control(port.handle, &message, sizeof(message)), 0);
+	EQUAL(message.option.nro_status, EOPNOTSUPP);
+	CHECK(!strcmp(message.header.nr_name, "vale0:a"));
+	close_port(&port);
 }
 
 int main(void)
@@ -296,8 +383,9 @@ int main(void)
 	exclusive();
 	headers();
 	no_name();
-	option(50, 0, -EOPNOTSUPP, EOPNOTSUPP);
-	option(0, 0, -EINVAL, EINVAL);
-	option(50, 51, -EOPNOTSUPP, EOPNOTSUPP);
+	options();
+	many_options(127, -EOPNOTSUPP);
+	many_options(128, -EMSGSIZE);
+	options_ignored();
 	return 0;
 }

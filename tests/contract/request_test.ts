@@ -1,7 +1,7 @@
 /** Requests as they go over the border: headers, options, and answers to what is not supported. */
 
 import assert from "node:assert/strict";
-import { HEADER, OPTION } from "../../ffi/layout.ts";
+import { HEADER } from "../../ffi/layout.ts";
 import { forEachBackend, type Scene } from "./backends.ts";
 import { BODY_OFFSET, RawDescriptor, REGISTER, RequestType } from "./raw.ts";
 
@@ -120,26 +120,6 @@ forEachBackend((backend) => {
     assert.equal(answer.u16(REGISTER.ringId), 77);
     assert.equal(answer.view.getBigUint64(BODY_OFFSET + REGISTER.flags, true), flags);
     assert.equal(answer.view.getUint16(HEADER.version, true), 14);
-  });
-
-  backend.test("options: each gets its status, and the descriptor can be bound without", (scene) => {
-    const option = (type: number, next = 0): [string, number] => {
-      let status = -1;
-      const at = BODY_OFFSET + REGISTER.size;
-      using raw = new RawDescriptor(scene);
-      const code = raw.request(RequestType.REGISTER, `${scene.bridgeName}:a`, (message) => {
-        message.setU32(REGISTER.mode, 1).setU32(REGISTER.txSlots, 16).setU32(REGISTER.rxSlots, 16);
-        message.view.setBigUint64(HEADER.options, BigInt(at), true);
-        message.view.setBigUint64(at, BigInt(next === 0 ? 0 : at), true);
-        message.view.setUint32(at + OPTION.optionType, type, true);
-        message.length = at + 24;
-      });
-      status = raw.answer.view.getUint32(at + OPTION.status, true);
-      return [code, status];
-    };
-    assert.deepEqual(option(50), ["EOPNOTSUPP", 95]);
-    assert.deepEqual(option(0), ["EINVAL", 22]);
-    assert.equal(option(50, 1)[0], "EMSGSIZE");
   });
 
   backend.test("polling is for NICs: EOPNOTSUPP on a VALE port", (scene) => {

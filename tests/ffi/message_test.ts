@@ -1,6 +1,7 @@
 // Shows how control messages are put together.
 
 import assert from "node:assert/strict";
+import { OPTION } from "../../ffi/layout.ts";
 import { BODY, Message } from "../../ffi/message.ts";
 
 Deno.test("begin() writes version, type, name and where the body is", () => {
@@ -42,4 +43,21 @@ Deno.test("begin() takes names of up to 63 bytes, in UTF-8, without NUL", () => 
   assert.throws(() => message.begin(1, "é".repeat(32), 0), RangeError);
   assert.throws(() => message.begin(1, "a\0b", 0), SyntaxError);
   assert.throws(() => message.begin(1, 3 as unknown as string, 0), TypeError);
+});
+
+Deno.test("addOption() appends options, each linked from the one before", () => {
+  const message = new Message();
+  for (const _ of [1, 2]) {
+    message.begin(1, "vale0:a", 56);
+    const first = message.addOption(2, 24 + 8);
+    const second = message.addOption(4, 32);
+    const { view } = message;
+    assert.deepEqual([first, second, message.length], [144, 176, 208]);
+    assert.equal(view.getBigUint64(72, true), 144n);
+    assert.equal(view.getBigUint64(first + OPTION.next, true), 176n);
+    assert.equal(view.getUint32(first + OPTION.optionType, true), 2);
+    assert.equal(view.getBigUint64(first + OPTION.optionSize, true), 32n);
+    assert.equal(view.getBigUint64(second + OPTION.next, true), 0n);
+    assert.equal(view.getUint32(second + OPTION.optionType, true), 4);
+  }
 });
