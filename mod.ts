@@ -47,6 +47,7 @@ export {
 export type { BackendName } from "./ffi/descriptor.ts";
 export type { LibraryDownload } from "./ffi/download.ts";
 export { type ErrorContext, NetmapError } from "./ffi/errors.ts";
+export { ExtraBuffers } from "./ffi/extra_buffers.ts";
 export {
   type BridgeInfo,
   DROP_CAUSES,

@@ -37,6 +37,11 @@ export interface PortOptions {
   memoryId?: number | undefined;
   /** A port whose memory region to use, by its name: "vale0:b". */
   share?: string | undefined;
+  /**
+   * Buffers beside those of the rings, see `port.extraBuffers`; opening gives as many as there are.
+   * Memory that opening makes has room for them. Default: 0.
+   */
+  extraBuffers?: number | undefined;
   /** Fail with EBUSY if one of the rings is open already, and let nobody else open them. */
   exclusive?: boolean | undefined;
   /** Which rings to bind. */
@@ -80,6 +85,7 @@ export function openPort(
     const message = descriptor.control("open", portName.name, { need: needOf(portName) });
     const memoryId = message.u16(REGISTER.memId);
     const interfaceOffset = message.u64(REGISTER.offset);
+    const extraBuffers = message.u32(REGISTER.extraBufs);
     const ringCounts = {
       tx: message.u16(REGISTER.txRings),
       rx: message.u16(REGISTER.rxRings),
@@ -88,7 +94,7 @@ export function openPort(
     };
     region = Region.ofHandle(descriptor.library.functions, descriptor.handle, portName.name);
     const port = new Port(
-      { descriptor, portName, region, memoryId, interfaceOffset },
+      { descriptor, portName, region, memoryId, interfaceOffset, extraBuffers },
       ringCounts,
       onClose,
     );
@@ -165,6 +171,10 @@ function register(descriptor: Descriptor, port: PortName, options: PortOptions):
     .setU16(REGISTER.memId, port.memoryId ?? 0)
     .setU16(REGISTER.ringId, port.ringIndex)
     .setU32(REGISTER.mode, port.mode)
+    .setU32(
+      REGISTER.extraBufs,
+      checkInteger("extraBuffers", options.extraBuffers ?? 0, 0, MAX_U32),
+    )
     .setU64(REGISTER.flags, BigInt(registerFlags(flags, options)));
 }
 

@@ -9,10 +9,12 @@ import { RequestType } from "./constants.ts";
 import { type BackendName, type Descriptor, POLLIN, POLLOUT } from "./descriptor.ts";
 import { checkInteger, closedError, show } from "./errors.ts";
 import { type PortCounters, readPortCounters } from "./info.ts";
+import { ExtraBuffers } from "./extra_buffers.ts";
 import { PORT_HEADER } from "./layout.ts";
 import { forgetLookupRegions } from "./lookup.ts";
 import { checkOutsideLookup } from "./lookup_state.ts";
 import { PORT, ValetRequest } from "./message.ts";
+import { checkIterable, checkLimit, countOf, isSendable } from "./port_arguments.ts";
 import type { PortName } from "./port_name.ts";
 import { type ReceiveLoop, Receiver } from "./receive.ts";
 import type { Region } from "./region.ts";
@@ -83,6 +85,8 @@ export class Port implements Disposable {
   readonly rxRings: readonly RxRing[];
   /** How many rings the port has, bound or not: one thread can open "vale0:a-0", the next "vale0:a-1". */
   readonly ringCounts: RingCounts;
+  /** Buffers beside those of the rings, see the option `extraBuffers`. */
+  readonly extraBuffers: ExtraBuffers;
 
   /** Made by `netmap.open()`. */
   constructor(setup: PortSetup, ringCounts: RingCounts, onClose: (port: Port) => void) {
@@ -98,6 +102,7 @@ export class Port implements Disposable {
     const places = ringPlaces(setup);
     this.txRings = places.tx.map((place) => new TxRing(place, isPipe));
     this.rxRings = places.rx.map((place) => new RxRing(place));
+    this.extraBuffers = new ExtraBuffers(setup, this.rxRings[0] ?? this.txRings[0]);
     this.#receiver = new Receiver(this.name, region, this.rxRings);
   }
 
@@ -371,26 +376,4 @@ export class Port implements Disposable {
     return `Port ${this.name} (${this.backend}, ${ringsText(this.txRings, this.rxRings)}, ` +
       `mem ${this.memoryId}, ${this.waiting} waiting)`;
   }
-}
-
-function countOf(options: SendOptions | undefined): number {
-  return checkInteger("count", options?.count ?? 1, 0, Number.MAX_SAFE_INTEGER);
-}
-
-function checkLimit(limit: number): void {
-  if (limit !== Infinity) checkInteger("limit", limit, 0, Number.MAX_SAFE_INTEGER);
-}
-
-function isSendable(packets: unknown): packets is Sendable {
-  return typeof packets === "object" && packets !== null &&
-    (packets instanceof Uint8Array || !(Symbol.iterator in packets));
-}
-
-function checkIterable(packets: unknown): void {
-  const iterable = typeof packets === "object" && packets !== null && Symbol.iterator in packets &&
-    !(packets instanceof Uint8Array);
-  if (iterable) return;
-  throw new TypeError(
-    `Cannot send ${show(packets)}: expected several packets, such as an array of Uint8Array`,
-  );
 }

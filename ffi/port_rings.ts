@@ -22,6 +22,8 @@ export interface PortSetup {
   memoryId: number;
   /** Where in it the `netmap_if` is. */
   interfaceOffset: number;
+  /** Buffers that it has beside those of its rings. */
+  extraBuffers: number;
 }
 
 /** "1 tx + 1 rx ring of 1024 slots". */

@@ -46,6 +46,9 @@ static struct room lease_take(struct ring *ring, uint32_t wanted)
 		csb_take_back(ring);
 	/* Pairs with the reader's store in rxsync: it has read what lies before its hwcur. */
 	free = ring->slots - 1 - ring_distance(ring, load_acquire(&ring->hwcur), ring->leased);
+	/* Closed since we looked: its buffers may be others' already. */
+	if (!read_once(&ring->opens))
+		free = 0;
 	if (room.left > free)
 		room.left = free;
 	room.at = ring->leased;

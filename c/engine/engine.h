@@ -39,8 +39,7 @@ struct descriptor {
 	uint64_t if_offset; /* of its netmap_if in the region */
 	uint32_t first[2], last[2];
 	uint64_t flags; /* NR_* */
-	uint32_t *extra; /* buffers handed out with it */
-	uint32_t extras;
+	uint32_t extras; /* buffers handed out with it */
 };
 
 /* NULL: no memory. */

@@ -45,6 +45,7 @@ void port_drop_unused(struct port *port)
 			return;
 		list_remove(&port->engine->pipes, strchr(port->name, '{') ? port : other);
 		parent->pipes--;
+		pipe_give_buffers(port);
 		port_put(other);
 		port_put(port);
 		port_drop_unused(parent);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buffers.h"
 #include "engine.h"
 
 int pipe_create(struct port *parent, const char *id, const struct port_shape *shape,
@@ -54,15 +55,29 @@ static void join_rings(struct port *first, struct port *second)
 			struct ring *ring = &first->rings[d][i];
 			struct ring *peer = &second->rings[d == TX ? RX : TX][i];
 
-			peer->first_buffer = ring->first_buffer;
 			peer->peer = ring;
 			ring->peer = peer;
-			ring_reset(ring);
-			ring_reset(peer);
+			ring_reset(ring, ring->own);
+			ring_reset(peer, ring->own);
 		}
 	}
 }
 
+static int take_buffers(struct port *port)
+{
+	struct ring *rings = port->rings[RX];
+	uint32_t all = port->count[RX] + port->count[TX], taken;
+	int rc = 0;
+
+	for (taken = 0; rc == 0 && taken < all; taken++)
+		rc = ring_take_buffers(&rings[taken]);
+	if (rc < 0)
+		while (taken)
+			ring_return_own(&rings[--taken]);
+	return rc;
+}
+
+/* On failure nobody has the pipe open: it goes, and what was made with it. */
 int pipe_rings_make(struct port *port)
 {
 	int rc;
@@ -72,10 +87,20 @@ int pipe_rings_make(struct port *port)
 	rc = port_rings_make(port);
 	if (rc == 0)
 		rc = port_rings_make(port->other_end);
-	if (rc < 0)
-		return rc; /* nobody has the pipe open: it goes, and what was made with it */
-	join_rings(port, port->other_end);
-	return 0;
+	/* The end that is opened first brings the buffers of both. */
+	if (rc == 0)
+		rc = take_buffers(port);
+	if (rc == 0)
+		join_rings(port, port->other_end);
+	return rc;
+}
+
+void pipe_give_buffers(struct port *port)
+{
+	for (int end = 0; end < 2; end++, port = port->other_end)
+		for (int d = RX; d <= TX && port->rings[RX]; d++)
+			for (uint32_t i = 0; i < port->count[d]; i++)
+				ring_give_buffers(&port->rings[d][i]);
 }
 
 /* A slot that the receiver could not read from safely goes over as an empty one, and is counted. */
@@ -91,7 +116,7 @@ static void pass_slot(struct ring *from, struct ring *to, uint32_t at)
 			  buffer_valid(from, view.buffer) ? VALET_DROP_TOO_LONG
 							  : VALET_DROP_BAD_BUFFER,
 			  1);
-		view.buffer = from->first_buffer + at;
+		view.buffer = (from->own ? from->own : to->own)[at];
 		view.length = 0;
 	}
 	slot_put(&to->shared->slot[at], view, ptr);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buffers.h"
 #include "engine.h"
 
 static uint32_t bounded(uint32_t value, uint32_t standard, uint32_t most)
@@ -62,20 +63,13 @@ void port_get(struct port *port)
 /* Gives what the rings have back to the region. `rings` has the receive rings first. */
 static void rings_free(struct port *port, struct ring *rings)
 {
-	struct pool *pool = &port->region->pool[POOL_BUFFER];
-	uint32_t all = port->count[RX] + port->count[TX];
-
-	for (uint32_t i = 0; i < all; i++) {
-		struct ring *ring = &rings[i];
-
-		if (ring->took_buffers)
-			region_give(port->region, POOL_BUFFER,
-				    pool->offset +
-					    (uint64_t)ring->first_buffer * pool->object_bytes,
-				    ring->slots);
+	for (uint32_t i = 0; i < port->count[RX] + port->count[TX]; i++) {
+		if (!rings[i].shared)
+			break;
+		ring_give_buffers(&rings[i]);
+		region_give(port->region, POOL_RING,
+			    (uint64_t)((uint8_t *)rings[i].shared - port->region->base), 1);
 	}
-	if (port->ring_offset)
-		region_give(port->region, POOL_RING, port->ring_offset, all);
 	free(rings);
 }
 
@@ -114,66 +108,46 @@ static void ring_setup(struct port *port, struct ring *ring, enum direction dire
 	shared->dir = direction == TX ? NR_DIR_TX : NR_DIR_RX;
 }
 
-/* Buffers of its own for a ring: consecutive ones, as the kernel hands them out. */
-static int ring_take_buffers(struct ring *ring)
+/* Receive rings first, as in the kernel. */
+static int make_objects(struct port *port, struct ring *rings)
 {
-	struct pool *pool = &ring->port->region->pool[POOL_BUFFER];
-	int64_t offset = region_take(ring->port->region, POOL_BUFFER, ring->slots);
+	for (uint32_t i = 0; i < port->count[RX] + port->count[TX]; i++) {
+		enum direction d = i < port->count[RX] ? RX : TX;
+		int64_t offset = region_take(port->region, POOL_RING, 1);
 
-	if (offset < 0)
-		return (int)offset;
-	ring->first_buffer = (uint32_t)(((uint64_t)offset - pool->offset) / pool->object_bytes);
-	ring->took_buffers = 1;
+		if (offset < 0)
+			return (int)offset;
+		ring_setup(port, &rings[i], d, d == RX ? i : i - port->count[RX],
+			   (uint64_t)offset);
+	}
 	return 0;
 }
 
 int port_rings_make(struct port *port)
 {
-	struct region *region = port->region;
-	uint32_t object = region->pool[POOL_RING].object_bytes;
+	const struct pool *pool = &port->region->pool[POOL_RING];
 	uint32_t all = port->count[RX] + port->count[TX];
 	struct ring *rings;
-	int64_t offset;
 	int rc;
 
 	if (port->rings[RX])
 		return 0;
-	if (ring_bytes(port->slots[RX]) > object || ring_bytes(port->slots[TX]) > object)
+	if (all > pool->objects - pool->used || !ring_fits(port->slots[RX], pool->object_bytes) ||
+	    !ring_fits(port->slots[TX], pool->object_bytes))
 		return -ENOMEM;
-	rings = aligned_alloc(64, all * sizeof(*rings));
+	rings = aligned_alloc(64, (all + 1) * sizeof(*rings));
 	if (!rings)
 		return -ENOMEM;
 	memset(rings, 0, all * sizeof(*rings));
-	port->ring_offset = 0;
-	offset = region_take(region, POOL_RING, all);
-	rc = (int)offset;
-	if (offset < 0)
-		goto undo;
-	port->ring_offset = (uint64_t)offset;
-	/* Receive rings first, as in the kernel. */
-	for (uint32_t i = 0; i < all; i++) {
-		enum direction d = i < port->count[RX] ? RX : TX;
-
-		ring_setup(port, &rings[i], d, d == RX ? i : i - port->count[RX],
-			   port->ring_offset + (uint64_t)i * object);
-		/* The second end of a pipe has the buffers of the first: pipe_rings_make(). */
-		if (port->other_end && port->other_end->rings[RX])
-			continue;
-		rc = ring_take_buffers(&rings[i]);
-		if (rc < 0)
-			goto undo;
+	rc = make_objects(port, rings);
+	if (rc < 0) {
+		rings_free(port, rings);
+		return rc;
 	}
-	if (!port->other_end)
-		for (uint32_t i = 0; i < all; i++)
-			ring_reset(&rings[i]);
 	/* Senders on a bridge may look from now on. */
 	store_release(&port->rings[TX], rings + port->count[RX]);
 	store_release(&port->rings[RX], rings);
 	return 0;
-
-undo:
-	rings_free(port, rings);
-	return rc;
 }
 
 void port_report(struct port *port, struct valet_req_port *out)

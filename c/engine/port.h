@@ -26,7 +26,6 @@ struct port {
 	struct region *region;
 	uint32_t count[2], slots[2]; /* rings and slots per ring, by direction */
 	struct ring *rings[2]; /* NULL until first opened; the packets' path */
-	uint64_t ring_offset; /* of the ring objects in the region */
 
 	struct bridge *bridge; /* the packets' path, with acquire; NULL when not attached */
 	uint32_t index; /* on it; the packets' path */
@@ -64,7 +63,7 @@ int port_create(struct engine *engine, const char *name, enum valet_port_kind ki
 void port_get(struct port *port);
 void port_put(struct port *port);
 
-/* Makes the rings if they are not there yet. -ENOMEM when the region is exhausted. */
+/* Makes the rings, without buffers, if they are not there yet. -ENOMEM when the region is full. */
 int port_rings_make(struct port *port);
 
 /* Fills in counters and shape. */
@@ -75,6 +74,8 @@ int pipe_create(struct port *parent, const char *id, const struct port_shape *sh
 		struct port **master);
 /* Makes the rings of both ends; a receive ring has the buffers of the other end's transmit ring. */
 int pipe_rings_make(struct port *port);
+/* Nobody has either end open any more. Before one of them goes. */
+void pipe_give_buffers(struct port *port);
 int pipe_txsync(struct ring *ring);
 int pipe_rxsync(struct ring *ring);
 

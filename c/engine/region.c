@@ -29,6 +29,12 @@ uint32_t ring_bytes(uint32_t slots)
 	return sizeof(struct netmap_ring) + slots * sizeof(struct netmap_slot);
 }
 
+int ring_fits(uint32_t slots, uint32_t object_bytes)
+{
+	return object_bytes >= sizeof(struct netmap_ring) &&
+	       slots <= (object_bytes - sizeof(struct netmap_ring)) / sizeof(struct netmap_slot);
+}
+
 uint32_t if_bytes(uint32_t rings)
 {
 	return sizeof(struct netmap_if) + rings * sizeof(int64_t);
@@ -129,11 +135,6 @@ void region_destroy(struct region *region)
 	free(region);
 }
 
-static int is_taken(const struct pool *pool, uint32_t index)
-{
-	return pool->taken[index / 64] >> (index % 64) & 1;
-}
-
 int64_t region_take(struct region *region, enum region_pool which, uint32_t count)
 {
 	struct pool *pool = &region->pool[which];
@@ -142,7 +143,7 @@ int64_t region_take(struct region *region, enum region_pool which, uint32_t coun
 	if (count == 0 || count > pool->objects - pool->used)
 		return -ENOMEM;
 	for (uint32_t i = start; i < pool->objects && run < count; i++) {
-		if (is_taken(pool, i)) {
+		if (pool_has(pool, i)) {
 			start = i + 1;
 			run = 0;
 		} else {

@@ -19,6 +19,8 @@ struct region_request {
 	uint32_t extra_buffers;
 };
 
+struct ring;
+
 struct pool {
 	uint64_t offset; /* from the region's start, bytes */
 	uint32_t objects; /* how many */
@@ -35,7 +37,9 @@ struct region {
 	struct pool pool[POOLS];
 	uint32_t id; /* unique in the process for ever */
 	uint16_t mem_id; /* netmap's number, unique in the engine */
-	uint32_t references; /* under the engine's control lock */
+	uint32_t references; /* under the engine's control lock, as all below */
+	uint32_t users; /* descriptors bound to its ports */
+	struct ring *rings; /* that hold buffers of it */
 	struct region *next;
 };
 
@@ -57,6 +61,14 @@ void region_destroy(struct region *region);
 int64_t region_take(struct region *region, enum region_pool pool, uint32_t count);
 void region_give(struct region *region, enum region_pool pool, uint64_t offset, uint32_t count);
 
+/* Whether somebody has that object. */
+static inline int pool_has(const struct pool *pool, uint32_t index)
+{
+	return pool->taken[index / 64] >> (index % 64) & 1;
+}
+
+/* Whether a ring with so many slots fits an object of the pool. */
+int ring_fits(uint32_t slots, uint32_t object_bytes);
 /* Bytes of a ring with so many slots; of a netmap_if with so many rings in all. */
 uint32_t ring_bytes(uint32_t slots);
 uint32_t if_bytes(uint32_t rings);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buffers.h"
 #include "control.h"
 #include "csb.h"
 #include "option.h"
@@ -81,47 +82,28 @@ static int make_if(struct descriptor *descriptor, struct port *port)
 	return 0;
 }
 
-static uint32_t *extra_link(struct port *port, uint32_t buffer)
+/* Each ring that nobody had open gets buffers of its own; a pipe's rings have them already. */
+static int take_buffers(struct descriptor *descriptor, struct port *port)
 {
-	return (uint32_t *)buffer_at(&port->rings[RX][0], buffer);
-}
+	for (int d = RX; d <= TX; d++) {
+		for (uint32_t i = descriptor->first[d]; i < descriptor->last[d]; i++) {
+			struct ring *ring = &port->rings[d][i];
+			int rc = ring->opens || ring->peer ? 0 : ring_take_buffers(ring);
 
-/*
- * As many of the wanted buffers as there are, listed through their first words, the last one first.
- */
-static void take_extra(struct descriptor *descriptor, struct port *port, uint32_t wanted)
-{
-	struct netmap_if *nifp = (struct netmap_if *)(port->region->base + descriptor->if_offset);
-	struct pool *pool = &port->region->pool[POOL_BUFFER];
-	uint32_t head = 0;
-
-	if (wanted > pool->objects)
-		wanted = pool->objects;
-	descriptor->extra = wanted ? calloc(wanted, sizeof(uint32_t)) : NULL;
-	while (descriptor->extra && descriptor->extras < wanted) {
-		int64_t offset = region_take(port->region, POOL_BUFFER, 1);
-		uint32_t buffer;
-
-		if (offset < 0)
-			break;
-		buffer = (uint32_t)(((uint64_t)offset - pool->offset) / pool->object_bytes);
-		*extra_link(port, buffer) = head;
-		descriptor->extra[descriptor->extras++] = head = buffer;
+			if (rc < 0)
+				return rc;
+		}
 	}
-	nifp->ni_bufs_head = head;
+	return 0;
 }
 
-static void give_extra(struct descriptor *descriptor, struct port *port)
+/* Of those that were not opened after all. */
+static void return_buffers(struct descriptor *descriptor, struct port *port)
 {
-	struct pool *pool = &port->region->pool[POOL_BUFFER];
-
-	/* What was handed out, whatever the list in shared memory says now. */
-	for (uint32_t i = 0; i < descriptor->extras; i++)
-		region_give(port->region, POOL_BUFFER,
-			    pool->offset + (uint64_t)descriptor->extra[i] * pool->object_bytes, 1);
-	free(descriptor->extra);
-	descriptor->extra = NULL;
-	descriptor->extras = 0;
+	for (int d = RX; d <= TX; d++)
+		for (uint32_t i = descriptor->first[d]; i < descriptor->last[d]; i++)
+			if (!port->rings[d][i].opens && !port->rings[d][i].peer)
+				ring_return_own(&port->rings[d][i]);
 }
 
 static void count_opens(struct descriptor *descriptor, struct port *port, int exclusive)
@@ -135,7 +117,7 @@ static void count_opens(struct descriptor *descriptor, struct port *port, int ex
 			 * what it holds.
 			 */
 			if (!ring->opens && !ring->peer)
-				ring_reset(ring);
+				ring_reset(ring, ring->own);
 			else if (!ring->opens && ring->remote)
 				csb_reopen(ring);
 			write_once(&ring->opens, ring->opens + 1);
@@ -143,6 +125,7 @@ static void count_opens(struct descriptor *descriptor, struct port *port, int ex
 		}
 	}
 	port->opens++;
+	port->region->users++;
 	port_get(port);
 }
 
@@ -159,17 +142,20 @@ static int bind_rings(struct descriptor *descriptor, struct port *port,
 		return rc;
 	if (!sharing_allowed(descriptor, port, exclusive))
 		return -EBUSY;
-	rc = make_if(descriptor, port);
-	if (rc < 0)
+	rc = take_buffers(descriptor, port);
+	if (rc == 0)
+		rc = make_if(descriptor, port);
+	if (rc < 0) {
+		return_buffers(descriptor, port);
 		return rc;
-	take_extra(descriptor, port, extra_buffers);
+	}
+	extra_take(descriptor, port, extra_buffers);
 	count_opens(descriptor, port, exclusive);
 	descriptor->flags = reg->nr_flags;
 	return 0;
 }
 
-/* Undoes bind_rings(). The port may go with it. */
-static void unbind_rings(struct descriptor *descriptor, struct port *port)
+static void close_rings(struct descriptor *descriptor, struct port *port)
 {
 	for (int d = RX; d <= TX; d++) {
 		for (uint32_t i = descriptor->first[d]; i < descriptor->last[d]; i++) {
@@ -177,12 +163,24 @@ static void unbind_rings(struct descriptor *descriptor, struct port *port)
 
 			write_once(&ring->opens, ring->opens - 1);
 			ring->exclusive = 0;
+			if (!ring->opens && !ring->peer)
+				ring_give_buffers(ring);
 		}
 	}
-	give_extra(descriptor, port);
-	region_give(port->region, POOL_IF, descriptor->if_offset, 1);
+}
+
+/* Undoes bind_rings(). The port may go with it. */
+static void unbind_rings(struct descriptor *descriptor, struct port *port)
+{
+	struct region *region = port->region;
+
+	close_rings(descriptor, port);
+	extra_give(descriptor, port);
+	region_give(region, POOL_IF, descriptor->if_offset, 1);
 	port->opens--;
 	port_drop_unused(port);
+	if (--region->users == 0)
+		region_reclaim(region);
 	port_put(port);
 }
 

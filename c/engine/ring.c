@@ -105,7 +105,7 @@ void waiter_leave(struct waiter_link *link)
 	spin_unlock(&ring->waiting_lock);
 }
 
-void ring_reset(struct ring *ring)
+void ring_reset(struct ring *ring, const uint32_t *buffers)
 {
 	struct netmap_ring *shared = ring->shared;
 
@@ -119,7 +119,7 @@ void ring_reset(struct ring *ring)
 	}
 	for (uint32_t i = 0; i < ring->slots; i++) {
 		slot_put(&shared->slot[i],
-			 (struct slot_view){ .buffer = ring->first_buffer + i,
+			 (struct slot_view){ .buffer = buffers[i],
 					     .length = (uint16_t)ring->buffer_bytes },
 			 0);
 	}

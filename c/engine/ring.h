@@ -40,10 +40,12 @@ struct ring {
 	uint32_t buffer_bytes, buffer_count;
 	uint32_t slots;
 	uint32_t index; /* among the port's rings of its direction */
-	uint32_t first_buffer; /* its own buffers are this one and the `slots` - 1 after it */
-	uint32_t took_buffers; /* from the region; else they are those of the peer */
 	enum direction direction;
 	uint32_t remote; /* the application is another process: see csb.h */
+
+	/* Under the control lock, set while nobody can sync; see buffers.h. */
+	uint32_t *own; /* the buffer that each slot began with; NULL: it has none, or the peer's */
+	struct ring *next_in_region;
 
 	/* For the one who syncs. */
 	struct spinlock busy __attribute__((aligned(64)));
@@ -175,8 +177,8 @@ void ring_notify(struct ring *ring);
 /* The same for new packets: soon, as more may follow, unless they fill the ring. */
 void ring_notify_soon(struct ring *ring);
 
-/* Empties the ring for a new owner: indices to their start, slots with their own buffers. */
-void ring_reset(struct ring *ring);
+/* Empties the ring for a new owner: indices to their start, slots with these buffers. */
+void ring_reset(struct ring *ring, const uint32_t *buffers);
 
 /* The syncs. Caller holds no lock. 0; 1 if the ring had to be set back; negative as in valet.h. */
 int ring_txsync(struct ring *ring);
