@@ -93,3 +93,22 @@ function longOption(arg: string, letters: string): UsageError {
     : "Options have one letter and one dash";
   return new UsageError(`invalid option -- '${arg.slice(2)}'\nHint: ${hint}`);
 }
+
+/**
+ * The value of an option that is a number.
+ *
+ * @param text undefined if the option was not given: then it is `fallback`
+ * @throws {UsageError} if it is no whole number of that range
+ */
+export function wholeNumber(
+  letter: string,
+  text: string | undefined,
+  fallback: number,
+  min: number,
+  max: number,
+): number {
+  if (text === undefined) return fallback;
+  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (value >= min && value <= max) return value;
+  throw new UsageError(`-${letter}: '${text}' is not a whole number from ${min} to ${max}`);
+}

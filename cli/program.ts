@@ -62,6 +62,12 @@ const COMMANDS: readonly LazyCommand[] = [
     getopt: true,
     load: async () => (await import("./pkt_gen.ts")).pktGenCommand,
   },
+  {
+    name: "bridge",
+    description: "Join two ports: netmap's bridge",
+    getopt: true,
+    load: async () => (await import("./bridge.ts")).bridgeCommand,
+  },
 ];
 
 /** The whole program. */

@@ -1,9 +1,6 @@
 /**
  * The lines that pkt-gen prints: netmap's, so that what reads them need not be changed.
  *
- * Lines on stderr begin with the time of day in seconds (its last three digits and six decimals), and
- * with function and line of netmap's source: scripts cut these three words off.
- *
  * Pure.
  *
  * @module
@@ -35,18 +32,6 @@ export function norm(value: number, scaled: boolean): string {
   let unit = 0;
   for (; value >= 1000 && unit < UNITS.length - 1; unit++) value /= 1000;
   return `${value.toFixed(3)} ${UNITS[unit]}`;
-}
-
-/**
- * A line for stderr.
- *
- * @param where function and line in netmap's pkt-gen: "main_thread [2781]"
- * @param nowMs milliseconds since 1970
- */
-export function logLine(where: string, text: string, nowMs: number): string {
-  const microseconds = Math.floor(nowMs * 1000);
-  const seconds = Math.floor(microseconds / 1e6) % 1000;
-  return `${pad(seconds, 3, "0")}.${pad(microseconds % 1e6, 6, "0")} ${where} ${text}\n`;
 }
 
 /** What was done between two reports. */

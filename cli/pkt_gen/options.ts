@@ -8,7 +8,7 @@
 
 import { parsePortName } from "../../mod.ts";
 import { UsageError } from "../context.ts";
-import type { GivenOption } from "../getopt.ts";
+import { type GivenOption, wholeNumber } from "../getopt.ts";
 import { headerBytes } from "./frame.ts";
 import {
   type AddressRange,
@@ -272,19 +272,6 @@ function portShape(text: string | undefined): PortShape | undefined {
   }
   const [txSlots, rxSlots = txSlots, txRings = 0, rxRings = txRings] = numbers.map(Number);
   return { txSlots, rxSlots, txRings, rxRings };
-}
-
-function wholeNumber(
-  letter: string,
-  text: string | undefined,
-  fallback: number,
-  min: number,
-  max: number,
-): number {
-  if (text === undefined) return fallback;
-  const value = /^\d+$/.test(text) ? Number(text) : NaN;
-  if (value >= min && value <= max) return value;
-  throw new UsageError(`-${letter}: '${text}' is not a whole number from ${min} to ${max}`);
 }
 
 function checkDevice({ device, givenName, name, run, threads, headerBytes }: Options): void {

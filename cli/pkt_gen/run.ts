@@ -6,17 +6,11 @@
 
 import { type Netmap, parsePortName, RegisterMode } from "../../mod.ts";
 import type { Context } from "../context.ts";
+import { logLine, nowMs } from "../log_line.ts";
 import { openNetmap } from "../open.ts";
 import { sleep } from "../sleep.ts";
 import { Crew, type WorkTime } from "./crew.ts";
-import {
-  logLine,
-  MovingStats,
-  packetRate,
-  type Report,
-  reportText,
-  summaryText,
-} from "./format.ts";
+import { MovingStats, packetRate, type Report, reportText, summaryText } from "./format.ts";
 import { interfaceFacts, readPacket } from "./interface.ts";
 import type { Job, OpenedPort } from "./job.ts";
 import { OptionBit, type Options } from "./options.ts";
@@ -34,10 +28,6 @@ export async function runPktGen(options: Options, context: Context): Promise<voi
   } finally {
     await command.close();
   }
-}
-
-function nowMs(): number {
-  return performance.timeOrigin + performance.now();
 }
 
 class PktGen {

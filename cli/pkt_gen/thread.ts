@@ -6,7 +6,7 @@
  */
 
 import type { Port } from "../../mod.ts";
-import { logLine } from "./format.ts";
+import { logLine, nowMs } from "../log_line.ts";
 import { type Job, type News, Shared } from "./job.ts";
 
 /** A wait looks so often whether the command is stopped, in milliseconds. */
@@ -59,7 +59,7 @@ export class Thread {
 
   /** Milliseconds since 1970, with a fraction. */
   get nowMs(): number {
-    return performance.timeOrigin + performance.now();
+    return nowMs();
   }
 
   /** Shows the counters to the main thread. */

@@ -14,7 +14,7 @@ import {
   Tap,
 } from "../../mod.ts";
 import { pinThread } from "./affinity.ts";
-import { failureText } from "./hints.ts";
+import { failureText } from "../port_hints.ts";
 import type { Command, Job, News, OpenedPort } from "./job.ts";
 import { receiveNothing, transmitNowhere } from "./null_device.ts";
 import { cpuOf, type FunctionName } from "./options.ts";

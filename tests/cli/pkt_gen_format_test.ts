@@ -1,9 +1,9 @@
 // The lines of pkt-gen, letter by letter those of netmap 89607e14.
 import assert from "node:assert/strict";
+import { logLine } from "../../cli/log_line.ts";
 import {
   bucketsText,
   dumpText,
-  logLine,
   MovingStats,
   norm,
   packetRate,

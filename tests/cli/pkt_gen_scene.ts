@@ -5,15 +5,12 @@
 import assert from "node:assert/strict";
 import { getopt } from "../../cli/getopt.ts";
 import { getoptString } from "../../cli/notation.ts";
-import { perform } from "../../cli/perform.ts";
 import { pktGenCommand } from "../../cli/pkt_gen.ts";
 import { type Options, readOptions } from "../../cli/pkt_gen/options.ts";
-import { sleep } from "../../cli/sleep.ts";
 import { Netmap, type Port, type PortOptions } from "../../mod.ts";
-import { MemoryContext } from "./memory_context.ts";
+import { type Outcome, RunningCommand } from "./running_command.ts";
 
-/** Conditions are given up after this time. */
-const WAIT_MS = 30_000;
+export type { Outcome };
 
 /** The words of a command line. */
 export function words(line: string): string[] {
@@ -26,62 +23,11 @@ export function optionsOf(line: string): Options {
   return readOptions(options, 4);
 }
 
-/** What a pkt-gen has left behind. */
-export interface Outcome {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 /** A pkt-gen that runs. */
-export class Running {
-  readonly #context: MemoryContext;
-  /** Its end. */
-  readonly ended: Promise<Outcome>;
-  #isOver = false;
-
+export class Running extends RunningCommand {
   /** Starts it. */
   constructor(line: string, instance: string) {
-    this.#context = new MemoryContext({ program: "pkt-gen", instance });
-    // One that waits for ever is made to say what it has
-    const timer = setTimeout(() => this.interrupt(), WAIT_MS);
-    this.ended = perform(pktGenCommand, {}, words(line), this.#context).then((status) => {
-      clearTimeout(timer);
-      this.#isOver = true;
-      return { status, out: this.out, err: this.err };
-    });
-  }
-
-  /** Written to stdout so far. */
-  get out(): string {
-    return this.#context.stdout.text;
-  }
-
-  /** Written to stderr so far. */
-  get err(): string {
-    return this.#context.stderr.text;
-  }
-
-  /** Ctrl-C. */
-  interrupt(): void {
-    this.#context.interrupt();
-  }
-
-  /** Waits until something is so. */
-  async until(what: string, condition: () => boolean): Promise<this> {
-    for (const end = performance.now() + WAIT_MS; !condition(); await sleep(5)) {
-      const isLate = this.#isOver || performance.now() >= end;
-      assert.ok(
-        !isLate || condition(),
-        `Waited in vain until ${what}: ...${this.err.slice(-2000)}`,
-      );
-    }
-    return this;
-  }
-
-  /** Waits until stderr has it. */
-  says(pattern: RegExp): Promise<this> {
-    return this.until(`it says ${pattern}`, () => pattern.test(this.err));
+    super(pktGenCommand, words(line), { program: "pkt-gen", instance });
   }
 
   /** Packets in the reports so far; they are exact with -N. */
@@ -98,12 +44,6 @@ export class Running {
   /** Waits until its ports are open. */
   ready(): Promise<this> {
     return this.says(/Ready\.\.\./);
-  }
-
-  /** Ctrl-C, and its end. */
-  async stop(): Promise<Outcome> {
-    this.interrupt();
-    return await this.ended;
   }
 }
 

@@ -1,12 +1,12 @@
 /**
- * What helps when pkt-gen fails, in words of the shell.
+ * What helps when a port cannot be opened by a program that takes it with `-i`, in words of the shell.
  *
  * Pure.
  *
  * @module
  */
 
-import { NetmapError } from "../../mod.ts";
+import { type Netmap, NetmapError } from "../mod.ts";
 
 type Hint = string | ((error: NetmapError, onKernel: boolean) => string);
 
@@ -33,4 +33,10 @@ export function failureText(error: unknown, onKernel: boolean): string {
   if (hint === undefined) return error.message;
   const [cause] = error.message.split("\n");
   return `${cause}\nHint: ${typeof hint === "string" ? hint : hint(error, onKernel)}`;
+}
+
+/** The failure with that message; it is what a command throws. */
+export function withHint(error: unknown, { backend }: Netmap): unknown {
+  if (!(error instanceof NetmapError)) return error;
+  return new Error(failureText(error, backend === "kernel"), { cause: error });
 }
