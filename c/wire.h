@@ -18,7 +18,7 @@
 struct sockaddr_un;
 
 #define WIRE_MAGIC 0x544c4156u /* "VALT" */
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 #define WIRE_BYTES_MAX (128 * 1024) /* of a packet, header included */
 #define WIRE_INSTANCE_BYTES 32
 /* Of the first request of a connection. A daemon that has no room for it answers it unheard. */

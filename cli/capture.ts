@@ -23,7 +23,8 @@ export const captureCommand: CommandSpec = {
   name: "capture",
   description: "Show the packets of a port, or write them to a file\n\n" +
     'A file "-" is standard output. A switch shows a port only what is meant for it: packets ' +
-    "for all, and for stations that the bridge does not know. It ends with Ctrl-C, --count or " +
+    "for all, and for stations that the bridge does not know. A monitor shows what an open port " +
+    'receives ("vale0:a/r"), sends ("/t"), or both ("/rt"). It ends with Ctrl-C, --count or ' +
     "--seconds.",
   arguments: "<port:string> [file:file]",
   options: [
@@ -41,6 +42,7 @@ export const captureCommand: CommandSpec = {
   ],
   examples: [
     ["Watch", "valet capture vale0:tap"],
+    ["Watch what somebody else's port sends and receives", "valet capture vale0:a/rt"],
     ["Ten packets to a file", "valet capture -c 10 vale0:tap out.pcap"],
     ["Into Wireshark", "valet capture vale0:tap - | wireshark -k -i -"],
   ],

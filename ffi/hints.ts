@@ -51,7 +51,7 @@ const HINTS: Readonly<Record<string, Hint>> = {
       : "valet's engine has no network interfaces of the machine, only those of " +
         'netmap.createInterface(); ports of a bridge are named like "vale0:a"',
   "open EINVAL":
-    "The port does not have what was asked for: VALE ports have no host rings; a ring index must be " +
+    "A monitor needs the port to be open already. Else the port does not have what was asked for: VALE ports have no host rings; a ring index must be " +
     "below the number of rings; a memory region must exist",
   "open ENOMEM": ({ need, backend }) =>
     (need === undefined ? "" : `${need}. `) + "Fewer slots or rings need fewer buffers: " +
@@ -126,8 +126,11 @@ const HINTS: Readonly<Record<string, Hint>> = {
   "describe ENOENT": "There is no such port or interface",
 
   "poll EIO":
-    "Head or cur of a ring was not legal, so the ring was put back to where netmap has it; " +
-    "only slots from head to tail - 1 may be passed",
+    "The port that a monitor watched has been closed: open both again. Or head or cur of a ring was " +
+    "not legal, so the ring was put back to where netmap has it: only slots from head to tail - 1 " +
+    "may be passed",
+  "receive EIO": "The port that this monitor watched has been closed: open both again",
+  "send EIO": "Nothing can be sent on a monitor: open the port itself",
   "send EBUSY":
     "Another thread is sending from the same ring, inside the bridge's lookup; what was put into the " +
     "ring is sent with the next sync",

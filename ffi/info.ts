@@ -167,8 +167,9 @@ export interface PortCounters {
   portIndex: number | undefined;
   /** Descriptors that have it open. */
   opens: number;
-  /** "ephemeral": made by opening it; "persistent": by `createInterface()`; or a pipe. */
-  kind: "ephemeral" | "persistent" | "pipe";
+  /** "ephemeral": made by opening it; "persistent": by `createInterface()`; or a pipe, or
+   * a monitor of another port. */
+  kind: "ephemeral" | "persistent" | "pipe" | "monitor";
   /** Number of its memory region. */
   memoryId: number;
 }
@@ -249,7 +250,7 @@ export function readTableEntry(message: Message, index: number): TableEntry {
 }
 
 const NOT_ATTACHED = 0xffffffff;
-const KINDS = ["ephemeral", "persistent", "pipe"] as const;
+const KINDS = ["ephemeral", "persistent", "pipe", "monitor"] as const;
 
 /** Reads a port's counters. */
 export function readPortCounters(message: Message): PortCounters {

@@ -6,7 +6,7 @@
 
 import { RegisterFlag, RegisterMode, RequestType } from "./constants.ts";
 import { Descriptor } from "./descriptor.ts";
-import { checkInteger, NetmapError } from "./errors.ts";
+import { checkInteger, NetmapError, show } from "./errors.ts";
 import { REGISTER } from "./layout.ts";
 import { portMemory } from "./memory.ts";
 import { Port } from "./port.ts";
@@ -52,6 +52,17 @@ export interface PortOptions {
   txOnly?: boolean | undefined;
   /** Bind no transmit rings. */
   rxOnly?: boolean | undefined;
+  /**
+   * Watch the port instead of using it: what it sends ("tx"), receives ("rx"), or both ("all").
+   * Somebody must have it open. What was sent has `SlotFlag.TXMON`. A monitor that does not keep up
+   * loses packets, and does not hold the port up.
+   */
+  monitor?: "tx" | "rx" | "all" | undefined;
+  /**
+   * A monitor that gets the packets' own buffers when the port has done with them, instead of
+   * copies: it lives in the port's memory, and sees both directions.
+   */
+  zeroCopy?: boolean | undefined;
   /** Waiting for packets does not send what is in the transmit rings. */
   noTxPoll?: boolean | undefined;
   /** Open the port also if packets have virtio-net headers in front, see `port.headerLength`. */
@@ -123,10 +134,11 @@ function withOptions(name: PortName, options: PortOptions): PortName {
     rxRings: size("rxRings", options.rxRings, MAX_U16) ?? size("rings", rings, MAX_U16),
   };
   const { exclusive, txOnly, rxOnly } = options;
+  const monitored = monitorFlags(options);
   const port: PortName = {
     ...name,
     config: { ...name.config, ...defined<PortConfig>(given) },
-    flags: { ...name.flags, ...defined<PortFlags>({ exclusive, txOnly, rxOnly }) },
+    flags: { ...name.flags, ...defined<PortFlags>({ exclusive, txOnly, rxOnly }), ...monitored },
   };
   if (memoryId !== undefined) {
     port.memoryId = checkInteger("memoryId", memoryId, 1, MAX_U16);
@@ -142,6 +154,28 @@ function withOptions(name: PortName, options: PortOptions): PortName {
   }
   if (mode !== undefined) port.mode = checkInteger("mode", mode, 0, MAX_U32) as RegisterMode;
   return port;
+}
+
+/** What makes the port a monitor. */
+function monitorFlags({ monitor, zeroCopy = false }: PortOptions): Partial<PortFlags> {
+  if (monitor === undefined) {
+    return zeroCopy ? { zeroCopyMonitor: true, monitorTx: true, monitorRx: true } : {};
+  }
+  if (!["tx", "rx", "all"].includes(monitor)) {
+    throw new TypeError(
+      `Cannot use ${show(monitor)} as monitor: it is "tx", "rx" or "all"`,
+    );
+  }
+  if (zeroCopy && monitor !== "all") {
+    throw new TypeError(
+      `Cannot monitor "${monitor}" alone without copying: a zero-copy monitor sees both directions`,
+    );
+  }
+  return {
+    zeroCopyMonitor: zeroCopy,
+    monitorTx: monitor !== "rx",
+    monitorRx: monitor !== "tx",
+  };
 }
 
 function defined<T>(values: { [Key in keyof T]?: T[Key] | undefined }): Partial<T> {

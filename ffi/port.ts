@@ -15,7 +15,7 @@ import { forgetLookupRegions } from "./lookup.ts";
 import { checkOutsideLookup } from "./lookup_state.ts";
 import { PORT, ValetRequest } from "./message.ts";
 import { checkIterable, checkLimit, countOf, isSendable } from "./port_arguments.ts";
-import type { PortName } from "./port_name.ts";
+import { isMonitor, type PortName } from "./port_parts.ts";
 import { type ReceiveLoop, Receiver } from "./receive.ts";
 import type { Region } from "./region.ts";
 import { type PortSetup, ringPlaces, ringsText } from "./port_rings.ts";
@@ -46,7 +46,7 @@ export interface ReceiveOptions {
 }
 
 /**
- * An open port: a VALE port, a pipe end, a NIC.
+ * An open port: a VALE port, a pipe end, a NIC, or a monitor of one.
  *
  * Packets that are received are looked at where netmap has put them, without a copy; packets that are
  * sent are copied once, into the ring's buffers. Close a port, or declare it with `using`.
@@ -83,6 +83,8 @@ export class Port implements Disposable {
   readonly txRings: readonly TxRing[];
   /** The receive rings that are bound, those of the host last. */
   readonly rxRings: readonly RxRing[];
+  /** Whether it watches the port of its name, instead of using it. */
+  readonly isMonitor: boolean;
   /** How many rings the port has, bound or not: one thread can open "vale0:a-0", the next "vale0:a-1". */
   readonly ringCounts: RingCounts;
   /** Buffers beside those of the rings, see the option `extraBuffers`. */
@@ -98,6 +100,7 @@ export class Port implements Disposable {
     this.portName = portName;
     this.memoryId = memoryId;
     this.ringCounts = ringCounts;
+    this.isMonitor = isMonitor(portName);
     const isPipe = portName.pipe !== undefined;
     const places = ringPlaces(setup);
     this.txRings = places.tx.map((place) => new TxRing(place, isPipe));
@@ -294,7 +297,8 @@ export class Port implements Disposable {
    */
   counters(): PortCounters {
     this.#checkOpen("counters");
-    this.#descriptor.request(ValetRequest.PORT_GET, this.name, PORT.size);
+    // A monitor has no name to ask by
+    this.#descriptor.request(ValetRequest.PORT_GET, this.isMonitor ? "" : this.name, PORT.size);
     return readPortCounters(this.#descriptor.control("counters", this.name));
   }
 

@@ -126,6 +126,11 @@ export function nameOf({ bridge, interface: name, pipe }: PortParts): string {
   return pipe === undefined ? base : base + (pipe.role === "master" ? "{" : "}") + pipe.id;
 }
 
+/** Whether opening it watches the port, instead of using it. */
+export function isMonitor({ flags }: PortName): boolean {
+  return flags.monitorTx || flags.monitorRx || flags.zeroCopyMonitor;
+}
+
 const NO_FLAGS: PortFlags = {
   exclusive: false,
   zeroCopyMonitor: false,

@@ -147,14 +147,18 @@ static void csb_unlock(struct csb *csb)
 	store_release(&csb->atok.lock, 0);
 }
 
+/* What is left for the daemon to do of a sync. */
+enum rest { REST_NOTHING, REST_HEAR, REST_ALL };
+
 /*
- * Receive rings on a bridge: slots are given back, and new ones shown, without the daemon. 0 if the
- * ring is not in a legal state; then it is the daemon's to put right.
+ * Receive rings on a bridge: slots are given back, and new ones shown, without the daemon, which
+ * may want to hear of it. REST_ALL if the ring is not in a legal state; then it is the daemon's to
+ * put right.
  */
-static int take_here(struct netmap_ring *ring, struct csb *csb)
+static enum rest take_here(struct netmap_ring *ring, struct csb *csb)
 {
-	uint32_t hwtail, head, cur;
-	int legal;
+	uint32_t hwtail, head, cur, hears;
+	int legal, gave = 0;
 
 	csb_lock(csb);
 	/* Pairs with the sender's store: the slots before it are filled. */
@@ -163,13 +167,18 @@ static int take_here(struct netmap_ring *ring, struct csb *csb)
 	cur = read_once(&ring->cur);
 	legal = is_legal(ring, csb->atok.head, hwtail, head, cur);
 	if (legal) {
+		gave = csb->atok.head != head;
 		write_once(&csb->atok.cur, cur);
 		/* Pairs with the sender's load: what lies before it has been read. */
 		store_release(&csb->atok.head, head);
 		store_release(&ring->tail, hwtail);
 	}
 	csb_unlock(csb);
-	return legal;
+	if (!legal)
+		return REST_ALL;
+	/* Ordered: the daemon says it, and then wakes whoever sleeps. */
+	hears = load_ordered(&csb->ktoa.by_request);
+	return hears & CSB_ALWAYS || (hears & CSB_RELEASES && gave) ? REST_HEAR : REST_NOTHING;
 }
 
 static void stamp(struct netmap_ring *ring)
@@ -190,7 +199,7 @@ static int gives_back(const struct client *client, enum direction direction)
 	return direction == RX && !client->port.is_pipe;
 }
 
-static int needs_daemon(const struct client *client, enum direction direction,
+static enum rest needs_daemon(const struct client *client, enum direction direction,
 			struct netmap_ring *ring)
 {
 	struct csb *csb = csb_of(ring);
@@ -198,8 +207,8 @@ static int needs_daemon(const struct client *client, enum direction direction,
 	if (direction == RX && read_once(&ring->flags) & NR_TIMESTAMP)
 		stamp(ring);
 	if (gives_back(client, direction))
-		return !take_here(ring, csb);
-	return !sync_here(ring, csb);
+		return take_here(ring, csb);
+	return sync_here(ring, csb) ? REST_NOTHING : REST_ALL;
 }
 
 /* Raises the request. Returns its number. */
@@ -223,9 +232,9 @@ static uint32_t request_sync(const struct client *client, enum direction directi
 }
 
 static int result_of(const struct client *client, enum direction direction,
-		     struct netmap_ring *ring, struct csb *csb)
+		     struct netmap_ring *ring, struct csb *csb, enum rest rest)
 {
-	if (gives_back(client, direction)) {
+	if (gives_back(client, direction) && rest == REST_ALL) {
 		csb_lock(csb);
 		csb->atok.head = read_once(&csb->ktoa.hwcur);
 		csb_unlock(csb);
@@ -239,12 +248,14 @@ int client_sync(void *descriptor, enum direction direction)
 	struct client *client = descriptor;
 	uint32_t count = client_rings(client, direction);
 	uint32_t requests[RINGS_MAX], asked[RINGS_MAX], n = 0;
+	enum rest rests[RINGS_MAX];
 	int kick = 0, rc = 0;
 
 	if (direction == TX && lookup_is_inside())
 		return -EDEADLK;
 	for (uint32_t i = 0; i < count; i++)
-		if (needs_daemon(client, direction, client->rings[direction][i]))
+		if ((rests[n] = needs_daemon(client, direction, client->rings[direction][i])) !=
+		    REST_NOTHING)
 			asked[n++] = i;
 	if (n && (rc = lookup_wait_begin()) < 0)
 		return rc;
@@ -263,7 +274,7 @@ int client_sync(void *descriptor, enum direction direction)
 		int one = wait_until_done(client, direction, csb, requests[i]);
 
 		if (one == 0)
-			one = result_of(client, direction, ring, csb);
+			one = result_of(client, direction, ring, csb, rests[i]);
 		if (one < 0 || rc == 0)
 			rc = one;
 	}

@@ -98,21 +98,29 @@ void sleepers_wake(struct sleepers *sleepers)
 	pthread_mutex_unlock(&sleepers->lock);
 }
 
+/* A sync within poll(): POLLERR as in the kernel where the ring itself has failed. */
+static int look_sync(const struct poll_calls *calls, void *descriptor, enum direction direction)
+{
+	int rc = calls->sync(descriptor, direction);
+
+	return rc == -EIO || rc > 0 ? POLLERR : rc;
+}
+
 int poll_look(const struct poll_calls *calls, void *descriptor, uint64_t flags, uint32_t events)
 {
 	int found = 0, rc;
 
 	if (events & POLLOUT || (!(flags & NR_NO_TX_POLL) && calls->pending(descriptor))) {
-		rc = calls->sync(descriptor, TX);
+		rc = look_sync(calls, descriptor, TX);
 		if (rc < 0)
 			return rc;
-		found |= rc ? POLLERR : 0;
+		found |= rc;
 	}
 	if (events & POLLIN) {
-		rc = calls->sync(descriptor, RX);
+		rc = look_sync(calls, descriptor, RX);
 		if (rc < 0)
 			return rc;
-		found |= rc ? POLLERR : 0;
+		found |= rc;
 	}
 	if (events & POLLIN && calls->ready(descriptor, RX))
 		found |= POLLIN;

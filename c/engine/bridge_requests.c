@@ -203,24 +203,26 @@ static int lookup_set(struct bridge *bridge, struct valet_req_lookup *body)
 	return 0;
 }
 
-static int port_get_report(struct engine *engine, struct nmreq_header *header)
+static int port_get_report(struct descriptor *descriptor, struct nmreq_header *header)
 {
-	struct port *port;
-	int rc = port_find(engine, header->nr_name, NULL, 0, &port);
+	struct port *port = descriptor->port;
+	int rc = port ? 0 : -ENXIO;
 
+	if (header->nr_name[0])
+		rc = port_find(descriptor->engine, header->nr_name, NULL, 0, &port);
 	if (rc == 0)
 		port_report(port, request_body(header));
 	return rc;
 }
 
-int control_valet(struct engine *engine, struct nmreq_header *header)
+int control_valet(struct descriptor *descriptor, struct nmreq_header *header)
 {
 	struct valet_req_bridge *body = request_body(header);
 	struct bridge *bridge;
 
 	if (header->nr_reqtype == VALET_REQ_PORT_GET)
-		return port_get_report(engine, header);
-	bridge = named_bridge(engine, header->nr_name);
+		return port_get_report(descriptor, header);
+	bridge = named_bridge(descriptor->engine, header->nr_name);
 	if (!bridge)
 		return -ENXIO;
 	switch (header->nr_reqtype) {

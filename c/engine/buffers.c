@@ -48,7 +48,7 @@ static uint32_t buffer_in(const struct ring *ring, uint32_t slot)
 
 		ring = received ? receiver : receiver->peer;
 	}
-	return slot_read(&ring->shared->slot[slot]).buffer;
+	return read_once(&ring->shared->slot[slot].buf_idx);
 }
 
 /* A bit for each buffer that a ring of the region holds. NULL: no memory. */

@@ -195,7 +195,7 @@ static int execute(struct descriptor *descriptor, struct nmreq_header *header)
 		return pools_info(engine, header);
 	default:
 		if (request_is_valet(header->nr_reqtype))
-			return control_valet(engine, header);
+			return control_valet(descriptor, header);
 		/* The sync loop is not there yet: as a module without it answers. */
 		return -EINVAL;
 	}

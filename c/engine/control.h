@@ -47,7 +47,7 @@ int control_detach(struct engine *engine, struct nmreq_header *header);
 int control_list(struct engine *engine, struct nmreq_header *header);
 /* "vale0" or "vale0:". -ENXIO: no such bridge; else as bridge_set_lookup(). */
 int control_set_lookup(struct engine *engine, const char *name, const struct lookup *lookup);
-int control_valet(struct engine *engine, struct nmreq_header *header);
+int control_valet(struct descriptor *descriptor, struct nmreq_header *header);
 
 static inline void *request_body(const struct nmreq_header *header)
 {

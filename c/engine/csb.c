@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "csb.h"
 
+#include "port.h"
+
 /* What the application has no business to write, but an earlier one may have written. */
 static void restore_header(struct ring *ring)
 {
@@ -15,6 +17,16 @@ static void restore_header(struct ring *ring)
 	shared->offset_mask = shared->buf_align = 0;
 }
 
+void csb_show_by_request(struct ring *ring)
+{
+	uint32_t when = ring_is_exchanged(ring) ? CSB_RELEASES : 0;
+
+	if (load_acquire(&ring->port->ended))
+		when = CSB_ALWAYS;
+	/* Pairs with the application's look after it was woken. */
+	store_ordered(&csb_of(ring->shared)->ktoa.by_request, when);
+}
+
 void csb_reset(struct ring *ring)
 {
 	struct csb *csb = csb_of(ring->shared);
@@ -23,6 +35,7 @@ void csb_reset(struct ring *ring)
 	memset(csb, 0, sizeof(*csb));
 	write_once(&ring->served, 0);
 	csb_show(ring);
+	csb_show_by_request(ring);
 	csb_need_kick(ring, 1);
 }
 
@@ -46,11 +59,15 @@ static int rxsync_on_bridge(struct ring *ring)
 	csb_take_back(ring);
 	head = ring_check(ring, ring->hwtail);
 	if (head >= 0) {
+		if (ring_is_exchanged(ring))
+			monitors_exchange(ring, ring->hwcur, (uint32_t)head);
 		store_release(&ring->hwcur, (uint32_t)head);
 		ring_show_tail(ring, ring->hwtail);
 	}
 	csb_show(ring);
 	spin_unlock(&ring->lease);
+	if (load_acquire(&ring->port->ended))
+		return -EIO;
 	return head < 0;
 }
 

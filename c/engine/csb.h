@@ -10,6 +10,7 @@
 #define VALET_ENGINE_CSB_H
 
 #include "../uapi/valet_csb.h"
+#include "monitor.h"
 #include "ring.h"
 
 /*
@@ -40,9 +41,15 @@ static inline void csb_take_back(struct ring *ring)
 	uint32_t hwcur = read_once(&ring->hwcur);
 
 	if (head != hwcur && head < ring->slots &&
-	    ring_distance(ring, hwcur, head) <= ring_distance(ring, hwcur, ring->hwtail))
+	    ring_distance(ring, hwcur, head) <= ring_distance(ring, hwcur, ring->hwtail)) {
+		if (ring_is_exchanged(ring))
+			monitors_exchange(ring, hwcur, head);
 		store_release(&ring->hwcur, head);
+	}
 }
+
+/* Says which syncs of a receive ring on a bridge the daemon has to hear of. */
+void csb_show_by_request(struct ring *ring);
 
 /* A new owner's. Caller holds `busy` and `lease`. */
 void csb_reset(struct ring *ring);

@@ -11,6 +11,7 @@
 
 #include "batch.h"
 #include "csb.h"
+#include "monitor.h"
 #include "port.h"
 #include "ring.h"
 
@@ -104,8 +105,11 @@ static void lease_finish(struct ring *ring, struct room *room, uint64_t lost)
 	 * the look at `waiting`: a reader that goes to sleep now has seen the new tail, or we see
 	 * it waiting.
 	 */
-	if (moved)
+	if (moved) {
+		if (ring_is_copied(ring))
+			monitors_copy(ring, ring->hwtail, tail);
 		ring_set_hwtail(ring, tail);
+	}
 	spin_unlock(&ring->lease);
 	if (moved)
 		ring_notify_soon(ring);

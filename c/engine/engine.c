@@ -109,6 +109,7 @@ int engine_region_create(struct engine *engine, const struct port_shape *shape, 
 		.tx_slots = shape->slots[TX],
 		.rx_slots = shape->slots[RX],
 		.extra_buffers = shape->extra_buffers,
+		.no_pipes = shape->no_pipes,
 	};
 	uint16_t mem_id = next_mem_id(engine);
 	int rc = mem_id ? region_create(engine->host, &want, mem_id, out) : -ENOMEM;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "monitor.h"
 
 struct port *bridge_port_find(struct bridge *bridge, const char *name)
 {
@@ -52,6 +53,9 @@ void port_drop_unused(struct port *port)
 		port_put(parent);
 	} else if (port->kind == VALET_PORT_EPHEMERAL) {
 		bridge_remove(port);
+		port_put(port);
+	} else if (port->kind == VALET_PORT_MONITOR) {
+		monitor_stop(port);
 		port_put(port);
 	} else if (port->auto_delete) {
 		list_remove(&port->engine->interfaces, port);

@@ -11,6 +11,7 @@
 
 #include "buffers.h"
 #include "engine.h"
+#include "monitor.h"
 
 int pipe_create(struct port *parent, const char *id, const struct port_shape *shape,
 		struct port **master)
@@ -135,6 +136,8 @@ int pipe_txsync(struct ring *ring)
 
 	if (head < 0)
 		return 1;
+	if (ring_is_copied(ring))
+		monitors_copy(ring, at, (uint32_t)head);
 	for (; at != head; at = ring_next(ring, at)) {
 		struct slot_view view;
 
@@ -159,6 +162,8 @@ int pipe_txsync(struct ring *ring)
 	 * Only whole packets are shown. Pairs with the receiver's acquire: their slots are there.
 	 */
 	if (complete) {
+		if (ring_is_copied(peer))
+			monitors_copy(peer, peer->hwtail, end);
 		ring_set_hwtail(peer, end);
 		ring_notify_soon(peer);
 	}
@@ -170,11 +175,13 @@ int pipe_rxsync(struct ring *ring)
 	struct ring *peer = ring->peer;
 	uint32_t tail = load_ordered(&ring->hwtail); /* pairs with pipe_txsync() */
 	int64_t head = ring_check(ring, tail);
-	uint32_t at = ring->hwcur;
+	uint32_t at = ring->hwcur, first = at;
 
 	if (head < 0)
 		return 1;
 	if (at != head) {
+		if (ring_is_exchanged(ring))
+			monitors_exchange(ring, at, (uint32_t)head);
 		/*
 		 * The buffer that is now in the slot goes back, which need not be the one that
 		 * came.
@@ -182,6 +189,8 @@ int pipe_rxsync(struct ring *ring)
 		for (; at != head; at = ring_next(ring, at))
 			pass_slot(ring, peer, at);
 		write_once(&ring->hwcur, at);
+		if (ring_is_exchanged(peer))
+			monitors_exchange(peer, first, at);
 		/* Pairs with the sender's acquire: the slots are its own again. */
 		ring_set_hwtail(peer, ring_previous(ring, at));
 		ring_notify(peer);

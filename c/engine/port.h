@@ -36,6 +36,13 @@ struct port {
 	struct port *parent, *other_end; /* of a pipe */
 	char pipe_id[NETMAP_REQ_IFNAMSIZ]; /* of a pipe */
 	uint32_t pipes; /* that have it as their parent */
+
+	struct port *monitors; /* that watch it */
+	uint32_t monitors_made; /* ever */
+	struct port *watched; /* by a monitor; NULL when that has been closed */
+	int zero_copy, watches[2]; /* of a monitor */
+	uint32_t ended; /* a monitor: what it watched has been closed; the packets' path */
+
 	struct port *next; /* in the engine's list of its kind */
 };
 
@@ -46,6 +53,7 @@ struct port {
 struct port_shape {
 	uint32_t count[2], slots[2];
 	uint32_t extra_buffers;
+	int no_pipes; /* its region needs no room for them */
 };
 
 #define PORT_RINGS_MAX 16

@@ -20,7 +20,6 @@ enum {
 	BUFFER_BYTES = 2048,
 	BUFFER_COUNT_MIN = 4098,
 	BUFFER_COUNT_MAX = 1000000,
-	PIPES = 2, /* that every region has room for */
 	OBJECT_ALIGN = 64,
 };
 
@@ -63,11 +62,12 @@ int64_t region_layout(const struct region_request *want, struct pool pool[POOLS]
 {
 	/* netmap counts one host ring in each direction, which VALE ports do not have. */
 	uint32_t tx_rings = want->tx_rings + 1, rx_rings = want->rx_rings + 1;
+	uint32_t pipes = want->no_pipes ? 0 : 2;
 	uint32_t slots = at_least(want->tx_slots, want->rx_slots);
-	uint64_t buffers = (uint64_t)(4 * PIPES + rx_rings) * want->rx_slots +
-			   (uint64_t)(4 * PIPES + tx_rings) * want->tx_slots + RESERVED_BUFFERS +
+	uint64_t buffers = (uint64_t)(4 * pipes + rx_rings) * want->rx_slots +
+			   (uint64_t)(4 * pipes + tx_rings) * want->tx_slots + RESERVED_BUFFERS +
 			   want->extra_buffers;
-	uint32_t rings = at_least(tx_rings + rx_rings + 8 * PIPES, RING_COUNT_MIN);
+	uint32_t rings = at_least(tx_rings + rx_rings + 8 * pipes, RING_COUNT_MIN);
 	uint32_t one_if = at_least(if_bytes(tx_rings + rx_rings), IF_BYTES_MIN);
 	uint32_t one_ring = at_least(ring_bytes(slots), RING_BYTES_MIN);
 	uint64_t end = 0;
@@ -75,7 +75,7 @@ int64_t region_layout(const struct region_request *want, struct pool pool[POOLS]
 	if (one_if > IF_BYTES_MAX || one_ring > RING_BYTES_MAX || rings > RING_COUNT_MAX ||
 	    buffers > BUFFER_COUNT_MAX)
 		return -EINVAL;
-	pool_size(&pool[POOL_IF], at_least(2 + 4 * PIPES, IF_COUNT_MIN), one_if);
+	pool_size(&pool[POOL_IF], at_least(2 + 4 * pipes, IF_COUNT_MIN), one_if);
 	pool_size(&pool[POOL_RING], rings, one_ring);
 	pool_size(&pool[POOL_BUFFER], at_least((uint32_t)buffers, BUFFER_COUNT_MIN), BUFFER_BYTES);
 	for (int i = 0; i < POOLS; i++) {

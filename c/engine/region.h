@@ -17,6 +17,7 @@ struct region_request {
 	uint32_t tx_rings, rx_rings; /* of the port, host rings not counted */
 	uint32_t tx_slots, rx_slots; /* of each ring */
 	uint32_t extra_buffers;
+	int no_pipes; /* else there is room for two */
 };
 
 struct ring;

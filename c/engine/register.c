@@ -6,6 +6,7 @@
 #include "buffers.h"
 #include "control.h"
 #include "csb.h"
+#include "monitor.h"
 #include "option.h"
 
 /* Which rings the mode and flags ask for. -EINVAL: a mode that VALE ports and pipes do not have. */
@@ -174,6 +175,10 @@ static void unbind_rings(struct descriptor *descriptor, struct port *port)
 {
 	struct region *region = port->region;
 
+	if (port->kind == VALET_PORT_MONITOR)
+		monitor_stop(port);
+	if (port->opens == 1)
+		monitors_end(port);
 	close_rings(descriptor, port);
 	extra_give(descriptor, port);
 	region_give(region, POOL_IF, descriptor->if_offset, 1);
@@ -211,11 +216,20 @@ int control_register(struct descriptor *descriptor, struct nmreq_header *header)
 
 	if (descriptor->port)
 		return -EBUSY;
-	if (reg->nr_flags & (NR_MONITOR_TX | NR_MONITOR_RX | NR_ZCOPY_MON))
-		return -EOPNOTSUPP;
 	rc = port_find(descriptor->engine, header->nr_name, &shape, reg->nr_mem_id, &port);
 	if (rc < 0)
 		return rc;
+	if (reg->nr_flags & NR_ZCOPY_MON)
+		reg->nr_flags |= NR_MONITOR_TX | NR_MONITOR_RX;
+	if (register_asks_monitor(reg->nr_flags)) {
+		struct port *watched = port;
+
+		rc = monitor_create(watched, reg, &port);
+		if (rc < 0) {
+			port_drop_unused(watched);
+			return rc;
+		}
+	}
 	rc = bind_rings(descriptor, port, reg, shape.extra_buffers);
 	if (rc < 0) {
 		port_drop_unused(port);
@@ -226,6 +240,8 @@ int control_register(struct descriptor *descriptor, struct nmreq_header *header)
 		unbind_rings(descriptor, port);
 		return rc;
 	}
+	if (port->kind == VALET_PORT_MONITOR)
+		monitor_start(descriptor, port);
 	reply(descriptor, port, reg);
 	/* Pairs with the acquire of syncs on other threads. */
 	store_release(&descriptor->port, port);

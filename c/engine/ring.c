@@ -6,6 +6,7 @@
 #include "bridge.h"
 #include "csb.h"
 #include "engine.h"
+#include "monitor.h"
 #include "port.h"
 #include "waiter.h"
 
@@ -147,7 +148,13 @@ static int vale_txsync(struct ring *ring)
 	if (head < 0)
 		return 1;
 	if ((uint32_t)head != ring->hwcur) {
+		uint32_t first = ring->hwcur;
+
+		if (ring_is_copied(ring))
+			monitors_copy(ring, first, (uint32_t)head);
 		rc = bridge_forward(ring, (uint32_t)head);
+		if (ring_is_exchanged(ring))
+			monitors_exchange(ring, first, (uint32_t)head);
 		write_once(&ring->hwcur, (uint32_t)head); /* descriptor_pending() looks at it */
 	}
 	write_once(&ring->hwtail, ring_previous(ring, ring->hwcur));
@@ -166,10 +173,19 @@ static int vale_rxsync(struct ring *ring)
 
 	if (head < 0)
 		return 1;
+	if (ring_is_exchanged(ring))
+		monitors_exchange(ring, ring->hwcur, (uint32_t)head);
 	/* Pairs with the sender's load: it may overwrite what was read before this. */
 	store_release(&ring->hwcur, (uint32_t)head);
 	ring_show_tail(ring, tail);
-	return 0;
+	/* A monitor whose port has been closed shows what it has, and fails. */
+	return __builtin_expect(load_acquire(&ring->port->ended), 0) ? -EIO : 0;
+}
+
+/* Nothing can be sent on a monitor. */
+static int monitor_txsync(const struct ring *ring)
+{
+	return read_once(&ring->shared->head) == ring->hwcur ? 0 : -EIO;
 }
 
 /*
@@ -194,7 +210,10 @@ int ring_txsync(struct ring *ring)
 		rc = lock_to_send(ring);
 	if (rc < 0)
 		return rc;
-	rc = ring->peer ? pipe_txsync(ring) : vale_txsync(ring);
+	if (ring->port->kind == VALET_PORT_MONITOR)
+		rc = monitor_txsync(ring);
+	else
+		rc = ring->peer ? pipe_txsync(ring) : vale_txsync(ring);
 	spin_unlock(&ring->busy);
 	return rc;
 }

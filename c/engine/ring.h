@@ -63,11 +63,18 @@ struct ring {
 	uint32_t hwtail; /* first slot not filled yet */
 	uint32_t leased; /* first slot that no sender has leased */
 	uint32_t lease_first, lease_count;
+	uint32_t monitored; /* MONITORED_*: what `monitor_lock` guards is worth a look */
 	struct lease leases[RING_LEASES];
 
 	/* Remote: the last request that was served, and who is serving. */
 	struct spinlock serving;
 	uint32_t served;
+
+	/* Those that watch, see monitor.c. Taken inside `busy` and `lease`. */
+	struct spinlock monitor_lock;
+	struct ring *copies; /* a list, by next_copy[direction of the one that is watched] */
+	struct ring *next_copy[2];
+	struct ring *exchange; /* the first zero-copy monitor's */
 
 	/* Sleepers. Remote rings: those who can be signalled; csb->appl_need_kick says whether to.
 	 */

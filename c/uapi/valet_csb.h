@@ -26,7 +26,14 @@ struct csb_ktoa { /* written by the daemon */
 	uint32_t kern_need_kick; /* the daemon sleeps: a request takes a kick */
 	uint32_t done; /* the `request` that was served last */
 	int32_t result; /* of that sync: 0, 1 or negative, see valet_txsync() */
-	uint32_t pad[11];
+	/* Receive rings on a bridge: enum csb_by_request, when the daemon wants to hear of a sync. */
+	uint32_t by_request;
+	uint32_t pad[10];
+};
+
+enum csb_by_request {
+	CSB_RELEASES = 1, /* of each that gives slots back: somebody watches them */
+	CSB_ALWAYS = 2, /* of each: it fails */
 };
 
 struct csb {

@@ -14,7 +14,7 @@ enum {
 	VALET_REQ_TABLE_GET = 0x5603, /* the same: the learning table, some entries a call */
 	VALET_REQ_TABLE_FLUSH = 0x5604, /* the same; no body: forget every station */
 	VALET_REQ_LOOKUP_SET = 0x5605, /* the same */
-	VALET_REQ_PORT_GET = 0x5606, /* nr_name: port, as "vale0:a", "a" or "vale0:a{1" */
+	VALET_REQ_PORT_GET = 0x5606, /* nr_name: port, as "vale0:a", "a" or "vale0:a{1"; empty: the descriptor's own */
 };
 
 enum valet_lookup_kind {
@@ -98,6 +98,7 @@ enum valet_port_kind {
 	VALET_PORT_EPHEMERAL, /* made by opening it, gone with its last descriptor */
 	VALET_PORT_PERSISTENT, /* made by VALE_NEWIF */
 	VALET_PORT_PIPE,
+	VALET_PORT_MONITOR,
 };
 
 _Static_assert(sizeof(struct valet_req_bridge) == 32, "");

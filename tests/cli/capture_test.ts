@@ -81,6 +81,20 @@ Deno.test("valet capture shows packets as lines until Ctrl-C", async () => {
   }
 });
 
+Deno.test("valet capture shows what another process receives, through a monitor", async () => {
+  await using scene = new DaemonScene();
+  await scene.ok("daemon", "start");
+  const receiver = await startCapture(scene, "vale0:tap");
+  const monitor = scene.spawn("capture", "-c", "2", "vale0:tap/r");
+  await until("the monitor has seen two", async () => {
+    await scene.script("send_frames.ts", "vale0:a", "1");
+    return monitor.stdout().split("\n").length === 3;
+  });
+  assert.deepEqual((await monitor.finish()).stderr, "2 packets captured\n");
+  receiver.process.kill("SIGINT");
+  assert.equal((await receiver.finish()).code, 0);
+});
+
 Deno.test("valet capture - writes pcapng to a pipe, packet by packet", async () => {
   await using scene = new DaemonScene();
   await scene.ok("daemon", "start");
