@@ -109,6 +109,18 @@ VALET_API struct valet_packet *valet_batch_address(uint32_t batch_id);
 VALET_API int32_t valet_region_address(uint32_t region_id, uint64_t *out);
 
 /*
+ * For a thread with an event loop: from now on the lookups in scripts that it sets are called by it
+ * alone. Returns a file descriptor, the caller's, that becomes readable when packets of others wait
+ * for one of them; then the thread empties it and calls valet_loop_serve(), which calls the lookups
+ * and returns for how many batches. Without it such lookups are called by whoever sends, or by a
+ * thread of the library. -EBUSY: it has one; -EMFILE; -ENOMEM.
+ */
+VALET_API int32_t valet_loop_open(void);
+VALET_API int32_t valet_loop_serve(void);
+/* Before that, take the lookups back. -EBADF: it has none. */
+VALET_API int32_t valet_loop_close(void);
+
+/*
  * ---- the daemon: the engine for other processes ----
  */
 

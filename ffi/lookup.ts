@@ -10,6 +10,7 @@
 import { LookupBatch } from "./lookup_batch.ts";
 import { lookupState } from "./lookup_state.ts";
 import { Region } from "./region.ts";
+import { enterScriptLoop, leaveScriptLoop } from "./script_loop.ts";
 import { show } from "./errors.ts";
 import { LOOKUP_CALLBACK, type NativeFunctions } from "./symbols.ts";
 import type { LookupPacket } from "./packet.ts";
@@ -116,6 +117,7 @@ export class ScriptLookup implements EngineLookup {
     this.#decide = isBatch
       ? lookup as BatchLookup
       : (batch) => batch.decideEach(lookup as Lookup, caught);
+    enterScriptLoop(functions);
     this.#callback = new Deno.UnsafeCallback(LOOKUP_CALLBACK, this.#call);
   }
 
@@ -126,8 +128,10 @@ export class ScriptLookup implements EngineLookup {
 
   /** Frees what C calls. Nobody may be inside it, or call it again. */
   close(): void {
-    this.#callback?.close();
+    if (this.#callback === undefined) return;
+    this.#callback.close();
     this.#callback = undefined;
+    leaveScriptLoop(this.#functions);
   }
 
   // Whatever happens, C gets a number: an exception that C does not see is lost, or ends the process

@@ -50,6 +50,9 @@ export const SYMBOLS = {
     parameters: ["u32", /* region_id */ "buffer" /* out */],
     result: "i32",
   },
+  valet_loop_open: { parameters: [], result: "i32" },
+  valet_loop_serve: { parameters: [], result: "i32" },
+  valet_loop_close: { parameters: [], result: "i32" },
   valet_daemon_path: { parameters: ["buffer", /* path */ "u32" /* size */], result: "i32" },
   valet_daemon_ask: {
     parameters: [

@@ -9,6 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "../engine/thread_life.h"
+
 /* Who is calling the function, or may: taken by compare-exchange. */
 enum claim {
 	NOBODY,
@@ -35,6 +37,7 @@ struct channel {
 	char bridge[NETMAP_REQ_IFNAMSIZ];
 	valet_lookup_script function;
 	struct owner *owner;
+	struct thread_life *thread; /* the owner's */
 	uint32_t claimed; /* enum claim */
 	uint32_t owner_waits; /* how deep the owner waits for the daemon */
 	uint32_t owner_sleeps; /* how deep it does so asleep; its own */
@@ -278,15 +281,20 @@ void lookup_wait_end(void)
 		owner_waits(channel, -1);
 }
 
-void lookup_serve_mine(void)
+uint32_t lookup_serve_mine(void)
 {
+	uint32_t batches = 0;
+
 	for (struct channel *channel = mine; channel; channel = channel->next_mine) {
 		if (!is_asked(channel) || !claim(channel, OWNER))
 			continue;
-		if (is_asked(channel))
+		if (is_asked(channel)) {
 			serve(channel);
+			batches++;
+		}
 		unclaim(channel);
 	}
+	return batches;
 }
 
 /* For who asks from now on, this thread is asleep, or no more. */
@@ -374,6 +382,7 @@ static void channel_free(struct channel *channel)
 	close(channel->bell);
 	close(channel->stop);
 	owner_put(channel->owner);
+	thread_life_put(channel->thread);
 	free(channel);
 }
 
@@ -407,7 +416,9 @@ static void *service(void *argument)
 		}
 		if (!is_asked(channel))
 			continue;
-		serve_for_owner(channel);
+		/* It answers in its event loop, or while it waits; or else we do. */
+		if (!thread_life_ring(channel->thread))
+			serve_for_owner(channel);
 		/* Its signal may be the one that we took. */
 		if (is_asked(channel) && load_ordered(&channel->owner_waits))
 			event_signal(channel->owner->bell);
@@ -435,9 +446,11 @@ static struct channel *channel_make(struct client *client, const char *bridge,
 	channel->function = function;
 	channel->bell = fds[WIRE_FD_BELL];
 	channel->owner = owner_mine();
+	channel->thread = thread_life_mine();
 	channel->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	channel->place = place_take(fds[WIRE_FD_WINDOW]);
-	if (channel->owner && channel->stop >= 0 && channel->place) {
+	if (channel->owner && channel->thread && channel->stop >= 0 && channel->place) {
+		thread_life_get(channel->thread);
 		__atomic_add_fetch(&channel->owner->references, 1, __ATOMIC_RELAXED);
 		return channel;
 	}

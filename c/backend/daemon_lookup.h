@@ -44,8 +44,8 @@ void lookup_retire_client(const struct client *client);
  */
 int lookup_wait_begin(void);
 void lookup_wait_end(void);
-/* In between: calls them if there is something to decide. */
-void lookup_serve_mine(void);
+/* In between: calls them if there is something to decide. For how many batches. */
+uint32_t lookup_serve_mine(void);
 /* poll() that calls them meanwhile. */
 int lookup_poll(struct pollfd *fds, uint32_t count, int32_t timeout_ms);
 /* Whether this thread is inside such a call. */

@@ -4,9 +4,11 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "../engine/thread_life.h"
 #include "backend.h"
 #include "engines.h"
 #include "memory.h"
+#include "script_loop.h"
 #include "sleeper.h"
 
 struct embedded {
@@ -123,6 +125,7 @@ static void sleep_on_event(const struct sleeper *sleeper, int32_t timeout_ms)
 
 	if (poll(&fd, 1, timeout_ms) > 0)
 		event_take(fd.fd);
+	script_loop_serve();
 }
 
 static int sleep_until_ready(struct embedded *embedded, struct sleeper *sleeper, uint32_t events,
@@ -164,6 +167,7 @@ static int embedded_poll(void *descriptor, uint32_t events, int32_t timeout_ms)
 {
 	struct embedded *embedded = descriptor;
 	struct sleeper sleeper;
+	struct thread_bell bell;
 	int found = poll_now(embedded, events);
 	int rc;
 
@@ -172,7 +176,10 @@ static int embedded_poll(void *descriptor, uint32_t events, int32_t timeout_ms)
 	rc = sleeper_enter(&embedded->sleepers, &sleeper);
 	if (rc < 0)
 		return rc;
+	/* What we wait for may itself wait for a lookup of this thread's. */
+	bell = thread_life_swap((struct thread_bell){ event_signal, sleeper.waiter.event_fd });
 	found = sleep_until_ready(embedded, &sleeper, events, timeout_ms);
+	thread_life_swap(bell);
 	sleeper_leave(&embedded->sleepers, &sleeper);
 	return found;
 }

@@ -178,7 +178,7 @@ static int look_up(const struct bridge_view *view, struct ring *ring, struct bat
 		.count = batch->packets,
 		.source = ring->port->index,
 	};
-	int rc;
+	int rc, stale;
 
 	switch (view_lookup_kind(view)) {
 	case VALET_LOOKUP_SCRIPT:
@@ -191,9 +191,11 @@ static int look_up(const struct bridge_view *view, struct ring *ring, struct bat
 		 * for us.
 		 */
 		store_release(&ring->in_script, 1);
-		rc = lookup->script(batch->id, ring->port->region->id, packets.count,
-				    packets.source);
+		stale = thread_life_call(lookup->thread, lookup->script, batch->id,
+					 ring->port->region->id, &packets, &rc);
 		store_release(&ring->in_script, 0);
+		if (stale)
+			return stale;
 		break;
 	case VALET_LOOKUP_NATIVE:
 		rc = lookup->function(&packets, lookup->context);
