@@ -1,6 +1,7 @@
 /**
- * Puts `valet`, `vale-ctl` and `pkt-gen` on the PATH: small shell scripts that run this checkout, from
- * any directory, with the Deno that installed them.
+ * Puts `valet`, `vale-ctl`, `pkt-gen`, `vale-bridge` and `vale-lb` on the PATH: small shell scripts that run
+ * this checkout, from any directory, with the Deno that installed them. (`bridge` alone is a program of
+ * iproute2.)
  *
  *     deno task install [--to DIRECTORY] [--force]
  *     deno task uninstall [--to DIRECTORY]
@@ -15,7 +16,13 @@ import { type Context, ExitStatus, processContext, UsageError } from "./context.
 import { perform } from "./perform.ts";
 
 /** The programs, and the first argument of `main.ts` that makes them. */
-const PROGRAMS = { valet: "", "vale-ctl": "vale-ctl", "pkt-gen": "pkt-gen" } as const;
+const PROGRAMS = {
+  valet: "",
+  "vale-ctl": "vale-ctl",
+  "pkt-gen": "pkt-gen",
+  "vale-bridge": "bridge",
+  "vale-lb": "lb",
+} as const;
 
 /** By this line the scripts are known as ours. */
 const MARK = '# Made by "deno task install" of valet';
@@ -138,8 +145,9 @@ function run(args: string[], context: Context): number {
     context.stdout.write(
       "Usage: deno task install [--to DIRECTORY] [--force]\n" +
         "       deno task uninstall [--to DIRECTORY]\n\n" +
-        "Puts valet, vale-ctl and pkt-gen of this checkout into a directory, by default\n" +
-        "~/.deno/bin. --force replaces programs of these names that are not valet's.\n",
+        "Puts valet, vale-ctl, pkt-gen, vale-bridge and vale-lb (netmap's bridge and lb) of this\n" +
+        "checkout into a directory, by default ~/.deno/bin. --force replaces programs of these names\n" +
+        "that are not valet's.\n",
     );
     return ExitStatus.DONE;
   }

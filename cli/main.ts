@@ -1,5 +1,5 @@
 /**
- * The program: `valet`, and by its first argument `vale-ctl` and `pkt-gen`.
+ * The program: `valet`, and by its first argument `vale-ctl`, `pkt-gen`, `bridge` and `lb`.
  *
  *     deno run -A cli/main.ts ports
  *     deno run -A cli/main.ts vale-ctl -a vale0:vi0

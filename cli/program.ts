@@ -68,6 +68,12 @@ const COMMANDS: readonly LazyCommand[] = [
     getopt: true,
     load: async () => (await import("./bridge.ts")).bridgeCommand,
   },
+  {
+    name: "lb",
+    description: "Spread the packets of a port over pipes: netmap's lb",
+    getopt: true,
+    load: async () => (await import("./lb.ts")).lbCommand,
+  },
 ];
 
 /** The whole program. */

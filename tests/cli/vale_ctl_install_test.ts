@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { type Outcome, runCommand } from "./valet_process.ts";
 
 const INSTALL = fileURLToPath(new URL("../../cli/install.ts", import.meta.url));
-const PROGRAMS = ["pkt-gen", "vale-ctl", "valet"];
+const PROGRAMS = ["pkt-gen", "vale-bridge", "vale-ctl", "vale-lb", "valet"];
 
 function install(args: string[], env: Record<string, string> = {}): Promise<Outcome> {
   return runCommand(Deno.execPath(), ["run", "-q", "--no-prompt", "-A", INSTALL, ...args], { env });
@@ -30,8 +30,8 @@ Deno.test("install: programs run from any directory, with a broken deno on the P
   assert.equal(status, 0, err);
   assert.equal(
     out,
-    ["valet", "vale-ctl", "pkt-gen"].map((name) => `Installed ${folder.path}/bin/${name}\n`)
-      .join(""),
+    ["valet", "vale-ctl", "pkt-gen", "vale-bridge", "vale-lb"]
+      .map((name) => `Installed ${folder.path}/bin/${name}\n`).join(""),
   );
   assert.match(err, /^Hint: .* is not on the PATH: export PATH=/);
 
@@ -46,6 +46,8 @@ Deno.test("install: programs run from any directory, with a broken deno on the P
   assert.match((await run("valet", "--help")).out, /^Usage: valet /);
   assert.equal((await run("valet", "nosuch")).status, 2);
   assert.match((await run("pkt-gen", "-q")).err, /^pkt-gen: invalid option -- 'q'$/m);
+  assert.match((await run("vale-bridge", "-q")).err, /^bridge: invalid option -- 'q'$/m);
+  assert.match((await run("vale-lb", "-q")).err, /^lb: invalid option -- 'q'$/m);
 });
 
 Deno.test("install: no hint where the directory is on the PATH, and twice is once", async () => {
@@ -90,7 +92,7 @@ Deno.test("uninstall: takes away what install has put there", async () => {
   Deno.writeTextFileSync(`${folder.path}/other`, "");
   const { status, out } = await install(["--to", folder.path, "--uninstall"]);
   assert.equal(status, 0);
-  assert.equal(out.match(/^Removed /gm)?.length, 3);
+  assert.equal(out.match(/^Removed /gm)?.length, 5);
   assert.deepEqual(folder.names(), ["other"]);
   const again = await install(["--to", folder.path, "--uninstall"]);
   assert.deepEqual([again.status, again.out], [0, `There is nothing of valet in ${folder.path}\n`]);
