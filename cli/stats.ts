@@ -41,8 +41,8 @@ export const statsCommand: CommandSpec = {
   name: "stats",
   description: "Show packets, rates and drops of ports\n\n" +
     "Counts since each port was made; with --watch, what is added each second. The kernel " +
-    "counts nothing.\nDrops are counted at the sender, but notOpen, ringFull and receiveBuffer " +
-    "at the receiver.",
+    "counts nothing.\nDrops are counted at the sender, but notOpen, ringFull, receiveBuffer and " +
+    "offload at the receiver.",
   arguments: "[port...:string]",
   options: [
     { flags: "-w, --watch", description: "Go on, with rates, until Ctrl-C" },

@@ -128,6 +128,7 @@ export const DROP_CAUSES = [
   "notOpen",
   "ringFull",
   "receiveBuffer",
+  "offload",
 ] as const;
 
 /**
@@ -141,7 +142,8 @@ export const DROP_CAUSES = [
  * "alone" a broadcast with nobody else on the bridge.
  *
  * Counted at the port that should have received it: "notOpen" nobody has the port open; "ringFull"
- * the receiver does not keep up; "receiveBuffer" the receive slot has no valid buffer.
+ * the receiver does not keep up; "receiveBuffer" the receive slot has no valid buffer, or too small
+ * a one; "offload" the packet's virtio-net header asks for what cannot be done.
  */
 export type DropCause = typeof DROP_CAUSES[number];
 

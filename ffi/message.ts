@@ -62,7 +62,7 @@ export const LOOKUP = { size: 24, kind: 0, busy: 4, function: 8, context: 16 } a
 
 /** `struct valet_req_port`; `drops` are u64 in the order of {@linkcode DROP_CAUSES}. */
 export const PORT = {
-  size: 72 + 15 * 8,
+  size: 72 + 16 * 8,
   bridge: 0,
   index: 4,
   txRings: 8,

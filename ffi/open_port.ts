@@ -12,7 +12,7 @@ import { portMemory } from "./memory.ts";
 import { Port } from "./port.ts";
 import { parsePortName, type PortConfig, type PortFlags, type PortName } from "./port_name.ts";
 import { Region } from "./region.ts";
-import { readPools } from "./requests.ts";
+import { checkHeaderLength, readPools } from "./requests.ts";
 
 /**
  * Options of `netmap.open()`; they win over what the port's name says.
@@ -67,6 +67,8 @@ export interface PortOptions {
   noTxPoll?: boolean | undefined;
   /** Open the port also if packets have virtio-net headers in front, see `port.headerLength`. */
   acceptHeader?: boolean | undefined;
+  /** Bytes of the virtio-net header in front of each packet: sets `port.headerLength`; 0, 10 or 12. */
+  headerLength?: number | undefined;
 }
 
 const MAX_U16 = 0xffff;
@@ -80,6 +82,7 @@ export function openPort(
   onClose: (port: Port) => void,
 ): Port {
   const portName = withOptions(parsePortName(name), options);
+  if (options.headerLength !== undefined) checkHeaderLength(options.headerLength);
   refuseUnsupported(portName, control);
   if (portName.share !== undefined) {
     portName.memoryId = readPools(control, portName.share).memoryId;
@@ -109,6 +112,7 @@ export function openPort(
       ringCounts,
       onClose,
     );
+    if (options.headerLength !== undefined) port.headerLength = options.headerLength;
     // Views keep the buffer alive, so the memory stays as long as somebody can look at it
     descriptor.closeWith(region.buffer);
     return port;
@@ -212,7 +216,10 @@ function register(descriptor: Descriptor, port: PortName, options: PortOptions):
     .setU64(REGISTER.flags, BigInt(registerFlags(flags, options)));
 }
 
-function registerFlags(flags: PortFlags, { noTxPoll, acceptHeader }: PortOptions): number {
+function registerFlags(
+  flags: PortFlags,
+  { noTxPoll, headerLength, acceptHeader = headerLength !== undefined }: PortOptions,
+): number {
   return (flags.exclusive ? RegisterFlag.EXCLUSIVE : 0) |
     (flags.zeroCopyMonitor ? RegisterFlag.ZCOPY_MON : 0) |
     (flags.monitorTx ? RegisterFlag.MONITOR_TX : 0) |

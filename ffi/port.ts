@@ -5,12 +5,10 @@
  */
 
 import { type BatchesOptions, receiveBatches } from "./batches.ts";
-import { RequestType } from "./constants.ts";
 import { type BackendName, type Descriptor, POLLIN, POLLOUT } from "./descriptor.ts";
 import { checkInteger, closedError, show } from "./errors.ts";
 import { type PortCounters, readPortCounters } from "./info.ts";
 import { ExtraBuffers } from "./extra_buffers.ts";
-import { PORT_HEADER } from "./layout.ts";
 import { forgetLookupRegions } from "./lookup.ts";
 import { checkOutsideLookup } from "./lookup_state.ts";
 import { PORT, ValetRequest } from "./message.ts";
@@ -18,6 +16,7 @@ import { checkIterable, checkLimit, countOf, isSendable } from "./port_arguments
 import { isMonitor, type PortName } from "./port_parts.ts";
 import { type ReceiveLoop, Receiver } from "./receive.ts";
 import type { Region } from "./region.ts";
+import { readHeaderLength, setHeaderLength } from "./requests.ts";
 import { type PortSetup, ringPlaces, ringsText } from "./port_rings.ts";
 import { RxRing } from "./ring.ts";
 import { type Sendable, type SendAllOptions, Sender, type SendOptions } from "./send.ts";
@@ -310,8 +309,7 @@ export class Port implements Disposable {
    */
   get headerLength(): number {
     this.#checkOpen("describe");
-    this.#descriptor.request(RequestType.PORT_HDR_GET, this.name, PORT_HEADER.size);
-    return this.#descriptor.control("describe", this.name).u32(PORT_HEADER.length);
+    return readHeaderLength(this.#descriptor, this.name);
   }
 
   /**
@@ -319,21 +317,20 @@ export class Port implements Disposable {
    * holds for the port, whoever has it open. The bridge adds or removes headers between ports whose
    * lengths differ.
    *
+   * A packet is sent with its header in front, all of it in the first slot, which may hold nothing
+   * else; lookups see what comes after it. Between ports of the same length packets are copied as
+   * they are. To a port without headers the bridge does what the header asks for: it finishes
+   * checksums, and cuts long TCP and UDP packets into frames of 1514 bytes. To a port with headers it
+   * puts zeros in front, or the 10 bytes that both have.
+   *
+   * Format: struct virtio_net_hdr, Virtual I/O Device (VIRTIO) 1.2, 5.1.6.
+   *
    * @throws {RangeError} if it is no such length
-   * @throws {NetmapError} EOPNOTSUPP on valet's engine, which has no such headers yet
+   * @throws {NetmapError} ENXIO if it is no port of a VALE bridge
    */
   set headerLength(bytes: number) {
     this.#checkOpen("change");
-    if (bytes !== 0 && bytes !== 10 && bytes !== 12) {
-      throw new RangeError(`Cannot use ${show(bytes)} as headerLength: expected 0, 10 or 12`);
-    }
-    this.#descriptor.request(RequestType.PORT_HDR_SET, this.name, PORT_HEADER.size)
-      .setU32(PORT_HEADER.length, bytes);
-    this.#descriptor.control("set the virtio-net header of", this.name, {
-      hint: this.backend === "kernel"
-        ? "Only ports of a VALE bridge can have virtio-net headers"
-        : "valet's engine has no virtio-net headers yet; the kernel's netmap has",
-    });
+    setHeaderLength(this.#descriptor, this.name, bytes);
   }
 
   /**

@@ -6,9 +6,9 @@
 
 import { RequestType } from "./constants.ts";
 import type { Descriptor } from "./descriptor.ts";
-import { check, checkInteger, codeOf, NetmapError } from "./errors.ts";
+import { check, checkInteger, codeOf, NetmapError, show } from "./errors.ts";
 import { type PoolsInfo, type PortEntry, readPoolsInfo } from "./info.ts";
-import { POOLS_INFO, VALE_LIST } from "./layout.ts";
+import { POOLS_INFO, PORT_HEADER, VALE_LIST } from "./layout.ts";
 
 /** Options of `netmap.createInterface()`. netmap may cut sizes to its limits. */
 export interface InterfaceOptions {
@@ -110,5 +110,28 @@ export function findPools(descriptor: Descriptor, memoryId: number): PoolsInfo {
   throw new NetmapError("describe", "ENXIO", {
     port: `memory ${memoryId}`,
     hint: "No port on a bridge has that memory: ask by the name of a port or interface",
+  });
+}
+
+/** Bytes of the virtio-net header in front of each packet of a port. */
+export function readHeaderLength(descriptor: Descriptor, port: string): number {
+  descriptor.request(RequestType.PORT_HDR_GET, port, PORT_HEADER.size);
+  return descriptor.control("describe", port).u32(PORT_HEADER.length);
+}
+
+/** Checks that a virtio-net header can be so long: a RangeError if not. */
+export function checkHeaderLength(bytes: number): void {
+  if (bytes !== 0 && bytes !== 10 && bytes !== 12) {
+    throw new RangeError(`Cannot use ${show(bytes)} as headerLength: expected 0, 10 or 12`);
+  }
+}
+
+/** Sets it. */
+export function setHeaderLength(descriptor: Descriptor, port: string, bytes: number): void {
+  checkHeaderLength(bytes);
+  descriptor.request(RequestType.PORT_HDR_SET, port, PORT_HEADER.size)
+    .setU32(PORT_HEADER.length, bytes);
+  descriptor.control("set the virtio-net header of", port, {
+    hint: "Only ports of a VALE bridge can have virtio-net headers",
   });
 }

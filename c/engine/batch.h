@@ -32,6 +32,7 @@ struct batch {
 	struct valet_packet packet[VALET_BATCH_PACKETS];
 	struct fragment fragment[BATCH_FRAGMENTS];
 	uint32_t packets, fragments; /* filled */
+	uint32_t header_bytes; /* virtio-net header that the source has in front of each frame */
 
 	uint16_t outlet_of[VALET_BATCH_PACKETS]; /* which outlet, or one of OUTLET_* */
 	uint16_t order[VALET_BATCH_PACKETS]; /* packet numbers, outlet by outlet */
@@ -40,6 +41,13 @@ struct batch {
 	struct outlet outlet[VALET_BATCH_PACKETS];
 	uint32_t outlets;
 	uint16_t outlet_slot[BATCH_OUTLETS]; /* hash of ring -> outlet + 1, 0 = none */
+
+	/*
+	 * First slots that hold what comes before the frame, and nothing of it: its header, or
+	 * nothing at all. NULL: the header, if there is one, lies right before the frame.
+	 */
+	const uint8_t *lead[VALET_BATCH_PACKETS];
+	uint32_t leads; /* that are not NULL */
 
 	uint32_t id;
 	int in_use; /* the thread is inside a forward */

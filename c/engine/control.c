@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "convert.h"
 #include "option.h"
 #include "request.h"
 
@@ -71,24 +72,28 @@ static int pools_info(struct engine *engine, struct nmreq_header *header)
 	return 0;
 }
 
-/* Frames with a virtio-net header are not forwarded yet, so a port can have none. */
+/* The length of the virtio-net header in front of each frame of a port. */
 static int port_header(struct engine *engine, struct nmreq_header *header)
 {
 	struct nmreq_port_hdr *body = request_body(header);
+	int is_set = header->nr_reqtype == NETMAP_REQ_PORT_HDR_SET;
 	struct port *port;
-	int rc = port_find(engine, header->nr_name, NULL, 0, &port);
+	int rc;
 
+	if (is_set && body->nr_hdr_len != 0 && body->nr_hdr_len != VNET_HEADER_BYTES &&
+	    body->nr_hdr_len != VNET_HEADER_BYTES_MAX)
+		return -EINVAL;
+	rc = port_find(engine, header->nr_name, NULL, 0, &port);
 	if (rc < 0)
-		return rc == -ENODEV && header->nr_reqtype == NETMAP_REQ_PORT_HDR_SET ? -ENXIO : rc;
-	if (header->nr_reqtype == NETMAP_REQ_PORT_HDR_GET) {
+		return rc == -ENODEV && is_set ? -ENXIO : rc;
+	if (!is_set) {
 		body->nr_hdr_len = port->header_bytes;
 		return 0;
 	}
 	if (port->kind == VALET_PORT_PIPE || !port->bridge)
 		return -ENXIO;
-	if (body->nr_hdr_len == 10 || body->nr_hdr_len == 12)
-		return -EOPNOTSUPP;
-	return body->nr_hdr_len ? -EINVAL : 0;
+	write_once(&port->header_bytes, body->nr_hdr_len);
+	return 0;
 }
 
 /* ---- persistent ports ---- */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "batch.h"
+#include "convert.h"
 #include "csb.h"
 #include "monitor.h"
 #include "port.h"
@@ -17,14 +18,6 @@
 
 /* Packets between asking for a destination's cache line and writing it; 3 to 8 are equally good. */
 #define PREFETCH_AHEAD 6
-
-struct room {
-	uint32_t lease; /* which */
-	uint32_t at; /* next slot to fill */
-	uint32_t left; /* slots */
-	uint64_t packets, bytes; /* delivered */
-	uint64_t bad; /* dropped: the ring's own slot was no good */
-};
 
 static struct lease *lease_at(struct ring *ring, uint32_t n)
 {
@@ -248,6 +241,8 @@ static void deliver_plain(const struct batch *batch, struct ring *ring, const ui
 void deliver(struct batch *batch, struct ring *ring, const uint16_t *unicast, uint32_t count,
 	     const uint16_t *flood, uint32_t floods)
 {
+	struct conversion conversion = conversion_of(batch, ring);
+	int straight = conversion_is_none(&conversion);
 	uint32_t u = 0, f = 0;
 	struct room room;
 
@@ -255,9 +250,11 @@ void deliver(struct batch *batch, struct ring *ring, const uint16_t *unicast, ui
 		ring_drop(ring, VALET_DROP_NOT_OPEN, count + floods);
 		return;
 	}
-	room = lease_take(ring,
-			  slots_needed(batch, unicast, count) + slots_needed(batch, flood, floods));
-	if (!batch->fragments && (!count || !floods) && room.left == count + floods) {
+	room = lease_take(ring, straight ? slots_needed(batch, unicast, count) +
+						   slots_needed(batch, flood, floods) :
+					   convert_slots(&conversion, unicast, count) +
+						   convert_slots(&conversion, flood, floods));
+	if (straight && !batch->fragments && (!count || !floods) && room.left == count + floods) {
 		deliver_plain(batch, ring, floods ? flood : unicast, count + floods, &room);
 		lease_finish(ring, &room, 0);
 		return;
@@ -271,7 +268,10 @@ void deliver(struct batch *batch, struct ring *ring, const uint16_t *unicast, ui
 		/* The first that does not fit ends it: a later one must not overtake. */
 		if (packet->fragments > room.left)
 			break;
-		deliver_packet(batch, ring, packet, &room);
+		if (straight)
+			deliver_packet(batch, ring, packet, &room);
+		else
+			convert_packet(&conversion, number, &room);
 		if (number == number_u)
 			u++;
 		else

@@ -8,6 +8,15 @@
 struct batch;
 struct ring;
 
+/* Slots of a receive ring that a sender has leased. */
+struct room {
+	uint32_t lease; /* which */
+	uint32_t at; /* next slot to fill */
+	uint32_t left; /* slots */
+	uint64_t packets, bytes; /* delivered */
+	uint64_t bad; /* dropped: the ring's own slot was no good */
+};
+
 /*
  * Delivers the `count` packets whose numbers are in `unicast` (NULL: packets 0 to count - 1) and
  * the `floods` ones in `flood`, merged by number. What does not fit is dropped and counted at the

@@ -3,6 +3,8 @@
  * The packets' way over a bridge: gather descriptors of what a ring sends, ask the lookup, sort by
  * receive ring, deliver. Everything here runs on the sender's thread, batch by batch.
  */
+#include <string.h>
+
 #include "batch.h"
 #include "bridge.h"
 #include "deliver.h"
@@ -59,57 +61,99 @@ static enum valet_drop slot_fault(const struct ring *ring, struct slot_view slot
 	return VALET_DROP_CAUSES;
 }
 
+/* Adds a packet in those slots to the batch. VALET_DROP_CAUSES, or why it cannot be sent. */
+static enum valet_drop add_packet(const struct ring *ring, struct batch *batch,
+				  const struct fragment *slot, uint32_t slots)
+{
+	struct valet_packet *packet = &batch->packet[batch->packets];
+	uint32_t header = batch->header_bytes, at = 0;
+	const uint8_t *lead = NULL;
+
+	/* Before the frame there may be the header; or the frame begins in the second slot. */
+	if (slot[0].length == header && slots > 1) {
+		lead = slot[at++].data;
+		header = 0;
+	} else if (slot[0].length <= header) {
+		return VALET_DROP_TOO_SHORT;
+	}
+	*packet = (struct valet_packet){
+		.data = slot[at].data + header,
+		.length = slot[at].length - header,
+		.first_length = (uint16_t)(slot[at].length - header),
+		.fragments = (uint16_t)slots,
+		.destination = VALET_DROP,
+		.ring = ring->index,
+		.more = batch->fragments,
+	};
+	while (++at < slots) {
+		packet->length += slot[at].length;
+		batch->fragment[batch->fragments++] = slot[at];
+	}
+	batch->lead[batch->packets++] = lead;
+	batch->leads += lead != NULL;
+	return VALET_DROP_CAUSES;
+}
+
 /*
  * A packet that is not one good slot. It ends at the first slot without NS_MOREFRAG or at `head`.
  * Returns the slot after it; the packet is added to the batch, or dropped and counted.
  */
 static uint32_t gather_fragments(struct ring *ring, struct batch *batch, uint32_t at, uint32_t head)
 {
-	struct valet_packet *packet = &batch->packet[batch->packets];
-	uint32_t first = batch->fragments, fragments = 0, bytes = 0;
+	struct fragment part[NETMAP_MAX_FRAGS];
 	enum valet_drop fault = VALET_DROP_CAUSES;
+	uint32_t parts = 0, bytes = 0;
 	struct slot_view slot;
 
 	do {
 		slot = slot_read(&ring->shared->slot[at]);
 		at = ring_next(ring, at);
-		if (++fragments > NETMAP_MAX_FRAGS)
-			fault = VALET_DROP_FRAGMENTS;
-		else if (fault == VALET_DROP_CAUSES)
-			fault = slot_fault(ring, slot);
 		if (fault != VALET_DROP_CAUSES)
 			continue;
-		bytes += slot.length;
-		if (fragments == 1) {
-			packet->data = buffer_at(ring, slot.buffer);
-			packet->first_length = slot.length;
-		} else {
-			batch->fragment[batch->fragments++] =
-				(struct fragment){ .data = buffer_at(ring, slot.buffer),
+		fault = parts < NETMAP_MAX_FRAGS ? slot_fault(ring, slot) : VALET_DROP_FRAGMENTS;
+		if (fault != VALET_DROP_CAUSES)
+			continue;
+		part[parts++] = (struct fragment){ .data = buffer_at(ring, slot.buffer),
 						   .length = slot.length };
-		}
+		bytes += slot.length;
 	} while (slot.flags & NS_MOREFRAG && at != head);
 
 	count_add(&ring->packets, 1);
 	count_add(&ring->bytes, bytes);
-	if (fault == VALET_DROP_CAUSES && bytes == 0)
-		fault = VALET_DROP_TOO_SHORT;
-	if (fault != VALET_DROP_CAUSES) {
-		batch->fragments = first;
+	if (fault == VALET_DROP_CAUSES)
+		fault = add_packet(ring, batch, part, parts);
+	if (fault != VALET_DROP_CAUSES)
 		ring_drop(ring, fault, 1);
-		return at;
-	}
-	packet->length = bytes;
-	packet->fragments = (uint16_t)fragments;
-	packet->more = first;
-	packet->destination = VALET_DROP;
-	packet->ring = ring->index;
-	batch->packets++;
 	return at;
 }
 
 /* A batch of long frames ends here, to be copied from the near caches: +2 % at 1500 bytes. */
 enum { BATCH_BYTES = 64 * 1024 };
+
+static int batch_has_room(const struct batch *batch, uint64_t bytes)
+{
+	return batch->packets < VALET_BATCH_PACKETS && bytes < BATCH_BYTES &&
+	       batch->fragments < BATCH_FRAGMENTS - NETMAP_MAX_FRAGS;
+}
+
+static void batch_empty(struct batch *batch)
+{
+	batch->packets = batch->fragments = 0;
+	if (batch->leads)
+		memset(batch->lead, 0, sizeof(batch->lead));
+	batch->leads = 0;
+}
+
+/* gather() for rings whose frames do not begin where their buffers do. */
+static uint32_t gather_headed(struct ring *ring, struct batch *batch, uint32_t at, uint32_t head)
+{
+	uint64_t before = ring->bytes;
+
+	batch_empty(batch);
+	while (at != head && batch_has_room(batch, ring->bytes - before))
+		at = gather_fragments(ring, batch, at, head);
+	return at;
+}
 
 /* Fills the batch from slot `at` on; returns the first slot not taken. */
 static uint32_t gather(struct ring *ring, struct batch *batch, uint32_t at, uint32_t head)
@@ -118,9 +162,8 @@ static uint32_t gather(struct ring *ring, struct batch *batch, uint32_t at, uint
 	uint32_t n = 0;
 	uint64_t bytes = 0;
 
-	batch->packets = batch->fragments = 0;
-	while (at != head && batch->packets < VALET_BATCH_PACKETS && bytes < BATCH_BYTES &&
-	       batch->fragments < BATCH_FRAGMENTS - NETMAP_MAX_FRAGS) {
+	batch_empty(batch);
+	while (at != head && batch_has_room(batch, bytes)) {
 		struct slot_view slot = slot_read(&slots[at]);
 		struct valet_packet *packet = &batch->packet[batch->packets];
 
@@ -433,8 +476,10 @@ int bridge_forward(struct ring *ring, uint32_t head)
 	int rc = 0;
 
 	batch->in_use = 1;
+	batch->header_bytes = read_once(&ring->port->header_bytes);
 	while (at != head) {
-		at = gather(ring, batch, at, head);
+		at = batch->header_bytes ? gather_headed(ring, batch, at, head) :
+					   gather(ring, batch, at, head);
 		if (batch->packets == 0)
 			continue;
 		if (!view) /* to nobody, as the kernel does with a port that is on no bridge */

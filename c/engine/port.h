@@ -30,7 +30,7 @@ struct port {
 	struct bridge *bridge; /* the packets' path, with acquire; NULL when not attached */
 	uint32_t index; /* on it; the packets' path */
 	uint64_t unopened_drops; /* packets for it before it had rings; the packets' path */
-	uint32_t header_bytes; /* virtio-net header in front of each frame */
+	uint32_t header_bytes; /* virtio-net header in front of each frame; the packets' path */
 	int auto_delete; /* persistent, but made for a pipe: goes with its last pipe */
 
 	struct port *parent, *other_end; /* of a pipe */

@@ -230,7 +230,11 @@ int control_register(struct descriptor *descriptor, struct nmreq_header *header)
 			return rc;
 		}
 	}
-	rc = bind_rings(descriptor, port, reg, shape.extra_buffers);
+	/* Who has not said that he knows virtio-net headers would take them for frames. */
+	if (port->header_bytes && !(reg->nr_flags & NR_ACCEPT_VNET_HDR))
+		rc = -EIO;
+	else
+		rc = bind_rings(descriptor, port, reg, shape.extra_buffers);
 	if (rc < 0) {
 		port_drop_unused(port);
 		return rc;

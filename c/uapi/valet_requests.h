@@ -76,6 +76,7 @@ enum valet_drop {
 	VALET_DROP_NOT_OPEN, /* nobody has the port's receive rings open */
 	VALET_DROP_RING_FULL, /* the receiver does not keep up */
 	VALET_DROP_RECEIVE_BUFFER, /* the receive slot named no valid buffer, or one too small */
+	VALET_DROP_OFFLOAD, /* its virtio-net header asks for what cannot be done */
 
 	VALET_DROP_CAUSES
 };

@@ -139,15 +139,21 @@ static int32_t header_get(const char *name)
 	return rc < 0 ? rc : (int32_t)body.nr_hdr_len;
 }
 
-/* Headers are not supported; everything else about them is as in the kernel. */
+/* The lengths that headers may have, and whose. */
 static void headers(void)
 {
-	struct port_handle port = open_port("vale0:a", SLOTS(16));
+	struct port_handle port = open_port("vale0:a", SLOTS(16)), same;
 
 	EQUAL(newif(handle, "vi0", 16), 0);
 	EQUAL(header_set("vale0:a", 0), 0);
-	EQUAL(header_set("vale0:a", 10), -EOPNOTSUPP);
-	EQUAL(header_set("vale0:a", 12), -EOPNOTSUPP);
+	EQUAL(header_set("vale0:a", 10), 0);
+	EQUAL(header_get("vale0:a"), 10);
+	EQUAL(header_set("vale0:a", 12), 0);
+	EQUAL(header_get("vale0:a"), 12);
+	EQUAL(try_open("vale0:a", SLOTS(16), &same), -EIO);
+	EQUAL(try_open("vale0:a", REG(.nr_flags = NR_ACCEPT_VNET_HDR), &same), 0);
+	close_port(&same);
+	EQUAL(header_set("vale0:a", 0), 0);
 	for (uint32_t bytes = 1; bytes < 64; bytes++)
 		if (bytes != 10 && bytes != 12)
 			EQUAL(header_set("vale0:a", bytes), -EINVAL);

@@ -1,7 +1,6 @@
 // The typed side of virtio-net headers, and of ports whose rings are opened one by one.
 import assert from "node:assert/strict";
-import { NetmapError } from "../../mod.ts";
-import { forEachBackend } from "./backends.ts";
+import { forEachBackend, throwsCode } from "./backends.ts";
 
 forEachBackend((backend) => {
   backend.test("headerLength is 0 at first, and takes 0, 10 and 12 only", (scene) => {
@@ -14,25 +13,43 @@ forEachBackend((backend) => {
     assert.throws(() => port.headerLength = "12" as unknown as number, RangeError);
   });
 
-  backend.test("headerLength can be set on the kernel; the engine says that it cannot", (scene) => {
+  backend.test("headerLength holds for the port, whoever opens it", (scene) => {
     using port = scene.port("a");
-    if (backend.isEngine) {
-      assert.throws(() => port.headerLength = 12, (error: NetmapError) => {
-        assert.equal(error.code, "EOPNOTSUPP");
-        assert.match(error.message, /^Cannot set the virtio-net header of "vale\w+:a": /);
-        assert.match(error.hint ?? "", /engine has no virtio-net headers yet/);
-        return true;
-      });
-      assert.equal(port.headerLength, 0);
-      return;
-    }
     port.headerLength = 12;
     assert.equal(port.headerLength, 12);
     // Who does not say that he knows headers is refused
-    assert.throws(() => scene.port("a"), NetmapError);
+    throwsCode("EIO", () => scene.port("a"));
     using same = scene.port("a", { acceptHeader: true });
     assert.equal(same.headerLength, 12);
     port.headerLength = 0;
+    scene.port("a").close();
+  });
+
+  backend.test("headerLength goes with the port", (scene) => {
+    scene.port("a").headerLength = 10;
+    scene.netmap.close();
+    using netmap = scene.another();
+    using again = netmap.open(`${scene.bridgeName}:a`, { slots: 16 });
+    assert.equal(again.headerLength, 0);
+  });
+
+  backend.test("pipes have no virtio-net headers", (scene) => {
+    using pipe = scene.netmap.open(`${scene.bridgeName}:a{1`, { slots: 16 });
+    assert.equal(pipe.headerLength, 0);
+    const error = throwsCode("ENXIO", () => pipe.headerLength = 12);
+    assert.match(error.message, /^Cannot set the virtio-net header of "vale\w+:a\{1": /);
+    assert.match(error.hint ?? "", /Only ports of a VALE bridge/);
+  });
+
+  backend.test("headerLength in the options: the port opens with it", (scene) => {
+    using port = scene.port("a", { headerLength: 12 });
+    assert.equal(port.headerLength, 12);
+    using same = scene.port("a", { headerLength: 10 });
+    assert.deepEqual([port.headerLength, same.headerLength], [10, 10]);
+    for (const wrong of [1, -1, 0.5, NaN, "12" as unknown as number]) {
+      assert.throws(() => scene.port("b", { headerLength: wrong }), RangeError);
+    }
+    throwsCode("ENXIO", () => scene.netmap.open(`${port.name}{1`, { headerLength: 12 }));
   });
 
   backend.test("headerLength of a closed port is EBADF", (scene) => {

@@ -142,9 +142,12 @@ forEachBackend((backend) => {
     assert.equal(set(`${scene.bridgeName}:no`, 0), "ENXIO");
     assert.equal(raw.request(RequestType.PORT_HDR_GET, port.name), "");
     assert.equal(raw.answer.u32(0), 0);
-    // The engine has no such headers yet, and does not pretend to
-    assert.equal(set(port.name, 12), backend.either({ engine: "EOPNOTSUPP", kernel: "" }));
-    set(port.name, 0);
+    for (const length of [12, 10, 0]) {
+      assert.equal(set(port.name, length), "");
+      assert.equal(raw.request(RequestType.PORT_HDR_GET, port.name), "");
+      assert.equal(raw.answer.u32(0), length);
+    }
+    assert.equal(set(`${scene.bridgeName}:no`, 11), "EINVAL");
   });
 
   backend.test("the sync loop is not there yet, and does not pretend to be", {
