@@ -55,7 +55,7 @@ const HINTS: Readonly<Record<string, Hint>> = {
     "below the number of rings; a memory region must exist",
   "open ENOMEM": ({ need, backend }) =>
     (need === undefined ? "" : `${need}. `) + "Fewer slots or rings need fewer buffers: " +
-    '"vale0:a@conf:slots=256"; ports can share one memory: { share: "vale0:b" }' +
+    '"vale0:a@conf:slots=256"; netmap.setMemoryParameters() makes regions larger' +
     (backend === "kernel"
       ? ". A name of more than 15 characters on either side of the colon, more than 8 bridges " +
         "(max_bridges) or 252 ports give this error too"

@@ -28,6 +28,12 @@ export const ValetRequest = {
   LOOKUP_SET: 0x5605,
   /** Read a port's counters. */
   PORT_GET: 0x5606,
+  /** Read the memory parameters. */
+  MEMORY_GET: 0x5610,
+  /** Change some of them. */
+  MEMORY_SET: 0x5611,
+  /** Ask why there was no memory. */
+  SHORTAGE_GET: 0x5612,
 } as const;
 
 /** `struct valet_req_bridge`. */

@@ -22,6 +22,12 @@ import { loadLibrary, prepareLibrary } from "./library.ts";
 import type { LibraryDownload } from "./download.ts";
 import { checkOutsideLookup } from "./lookup_state.ts";
 import { portMemory } from "./memory.ts";
+import {
+  changeMemoryParameters,
+  type MemoryParameters,
+  type MemoryState,
+  readMemoryParameters,
+} from "./memory_parameters.ts";
 import { openPort, type PortOptions } from "./open_port.ts";
 import type { Port } from "./port.ts";
 import { bridgeName, requestName } from "./names.ts";
@@ -53,6 +59,8 @@ export interface NetmapOptions {
   instance?: string | undefined;
   /** File of the C library, instead of looking for it. */
   library?: string | undefined;
+  /** Memory parameters to change first, see `setMemoryParameters()`. */
+  memory?: { readonly [Name in keyof MemoryParameters]?: number | undefined } | undefined;
 }
 
 /** Options of `Netmap.prepare()`. */
@@ -100,7 +108,7 @@ export class Netmap implements Disposable {
    * @throws {Error} if the C library cannot be found; the message says what was tried and what helps
    */
   static open(options: NetmapOptions = {}): Netmap {
-    const { backend = "auto", instance = "", library } = options;
+    const { backend = "auto", instance = "", library, memory } = options;
     for (const [key, value] of Object.entries({ backend, instance })) {
       if (typeof value !== "string") {
         throw new TypeError(`Cannot use ${show(value)} as ${key}: expected a string`);
@@ -126,7 +134,17 @@ export class Netmap implements Disposable {
       embedded: "netmap",
       auto: "netmap",
     };
-    return new Netmap(Descriptor.open(loaded, backend, instance, names[backend]), backend);
+    const netmap = new Netmap(
+      Descriptor.open(loaded, backend, instance, names[backend]),
+      backend,
+    );
+    try {
+      if (memory !== undefined) netmap.setMemoryParameters(memory);
+      return netmap;
+    } catch (error) {
+      netmap.close();
+      throw error;
+    }
   }
 
   /**
@@ -268,6 +286,51 @@ export class Netmap implements Disposable {
       return findPools(this.#descriptor, checkInteger("memoryId", of.memoryId, 1, 0xffff));
     }
     return readPools(this.#descriptor, requestName(of));
+  }
+
+  /**
+   * Bytes of a memory region.
+   *
+   * @param memoryId 1 is the global one, which is always there
+   * @throws {NetmapError} EINVAL if there is none of that number
+   */
+  memoryBytes(memoryId = 1): number {
+    this.#checkOpen("describe");
+    const message = this.#descriptor.request(RequestType.PORT_INFO_GET, "", PORT_INFO.size);
+    message.setU16(PORT_INFO.memId, checkInteger("memoryId", memoryId, 1, 0xffff));
+    return this.#descriptor.control("describe", `memory ${memoryId}`).u64(PORT_INFO.memsize);
+  }
+
+  /** netmap's memory parameters, and what the global region has now. */
+  get memoryParameters(): MemoryState {
+    this.#checkOpen("read");
+    return readMemoryParameters(this.#descriptor);
+  }
+
+  /**
+   * Changes some of netmap's memory parameters: how large regions are that are made from now on, and
+   * the global one when nobody uses it. They hold for all of this engine and as long as it is there;
+   * on the kernel for all programs until the module is unloaded.
+   *
+   * @throws {RangeError} if a value is beyond netmap's limits; nothing is changed then
+   * @throws {NetmapError} EACCES on the kernel, unless root
+   *
+   * @example
+   * ```ts
+   * import { Netmap } from "@valet/valet";
+   * import assert from "node:assert/strict";
+   *
+   * using netmap = Netmap.open({ backend: "embedded", instance: "parameters example" });
+   * netmap.setMemoryParameters({ bufNum: 8192, bufSize: 4096 });
+   * using port = netmap.open("vale0:a", { memory: "global" });
+   * assert.equal(port.rxRings[0].bufferSize, 4096);
+   * ```
+   */
+  setMemoryParameters(
+    parameters: { readonly [Name in keyof MemoryParameters]?: number | undefined },
+  ): MemoryState {
+    this.#checkOpen("change");
+    return changeMemoryParameters(this.#descriptor, parameters);
   }
 
   /**

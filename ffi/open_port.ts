@@ -6,13 +6,15 @@
 
 import { RegisterFlag, RegisterMode, RequestType } from "./constants.ts";
 import { Descriptor } from "./descriptor.ts";
-import { checkInteger, NetmapError, show } from "./errors.ts";
+import { checkInteger, codeOf, NetmapError, show } from "./errors.ts";
 import { REGISTER } from "./layout.ts";
 import { portMemory } from "./memory.ts";
+import type { Message } from "./message.ts";
 import { Port } from "./port.ts";
 import { parsePortName, type PortConfig, type PortFlags, type PortName } from "./port_name.ts";
 import { Region } from "./region.ts";
 import { checkHeaderLength, readPools } from "./requests.ts";
+import { shortageOf } from "./shortage.ts";
 
 /**
  * Options of `netmap.open()`; they win over what the port's name says.
@@ -33,6 +35,12 @@ export interface PortOptions {
   txRings?: number | undefined;
   /** Receive rings. */
   rxRings?: number | undefined;
+  /**
+   * The memory region to use, if opening creates the port: "private" is one of its own, "global" is
+   * number 1, which all who ask for it share; or the number of another port's, or that port by name.
+   * Ports of one region can exchange buffers: see `ring.swap()`. Default: "private".
+   */
+  memory?: "private" | "global" | number | { share: string } | undefined;
   /** Number of a memory region to use: of another port, or 1 for the global one. */
   memoryId?: number | undefined;
   /** A port whose memory region to use, by its name: "vale0:b". */
@@ -95,8 +103,9 @@ export function openPort(
   );
   let region: Region | undefined;
   try {
-    register(descriptor, portName, options);
-    const message = descriptor.control("open", portName.name, { need: needOf(portName) });
+    const message = register(descriptor, portName, options);
+    const result = descriptor.tryControl("open", portName.name);
+    if (result < 0) throw failure(result, descriptor, portName);
     const memoryId = message.u16(REGISTER.memId);
     const interfaceOffset = message.u64(REGISTER.offset);
     const extraBuffers = message.u32(REGISTER.extraBufs);
@@ -137,13 +146,14 @@ function withOptions(name: PortName, options: PortOptions): PortName {
     txRings: size("txRings", options.txRings, MAX_U16) ?? size("rings", rings, MAX_U16),
     rxRings: size("rxRings", options.rxRings, MAX_U16) ?? size("rings", rings, MAX_U16),
   };
-  const { exclusive, txOnly, rxOnly } = options;
+  const { exclusive, txOnly, rxOnly, memory } = options;
   const monitored = monitorFlags(options);
   const port: PortName = {
     ...name,
     config: { ...name.config, ...defined<PortConfig>(given) },
     flags: { ...name.flags, ...defined<PortFlags>({ exclusive, txOnly, rxOnly }), ...monitored },
   };
+  if (memory !== undefined) setMemory(port, memory);
   if (memoryId !== undefined) {
     port.memoryId = checkInteger("memoryId", memoryId, 1, MAX_U16);
     delete port.share;
@@ -182,6 +192,23 @@ function monitorFlags({ monitor, zeroCopy = false }: PortOptions): Partial<PortF
   };
 }
 
+function setMemory(port: PortName, memory: NonNullable<PortOptions["memory"]>): void {
+  delete port.memoryId;
+  delete port.share;
+  if (memory === "private") return;
+  if (typeof memory === "object" && memory !== null) {
+    port.share = parsePortName(memory.share).name;
+  } else if (memory === "global") {
+    port.memoryId = 1;
+  } else if (typeof memory === "number") {
+    port.memoryId = checkInteger("memory", memory, 1, MAX_U16);
+  } else {
+    throw new TypeError(
+      `Cannot use ${show(memory)} as memory: it is "private", "global", a number or { share }`,
+    );
+  }
+}
+
 function defined<T>(values: { [Key in keyof T]?: T[Key] | undefined }): Partial<T> {
   const entries = Object.entries(values).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as Partial<T>;
@@ -197,9 +224,9 @@ function refuseUnsupported({ name, extmem, offset }: PortName, { backend }: Desc
   });
 }
 
-function register(descriptor: Descriptor, port: PortName, options: PortOptions): void {
+function register(descriptor: Descriptor, port: PortName, options: PortOptions): Message {
   const { config, flags } = port;
-  descriptor.request(RequestType.REGISTER, port.name, REGISTER.size)
+  return descriptor.request(RequestType.REGISTER, port.name, REGISTER.size)
     .setU32(REGISTER.txSlots, config.txSlots)
     .setU32(REGISTER.rxSlots, config.rxSlots)
     .setU16(REGISTER.txRings, config.txRings)
@@ -230,8 +257,16 @@ function registerFlags(
     (acceptHeader ? RegisterFlag.ACCEPT_VNET_HDR : 0);
 }
 
-function needOf({ bridge, config }: PortName): string | undefined {
-  if (bridge === undefined) return undefined;
+function failure(result: number, descriptor: Descriptor, portName: PortName): NetmapError {
+  const code = codeOf(result), { name: port } = portName, { backend } = descriptor;
+  const need = code === "ENOMEM" ? needOf(descriptor, portName) : undefined;
+  return new NetmapError("open", code, { port, backend, need });
+}
+
+/** What there was too little of, in words. */
+function needOf(descriptor: Descriptor, { bridge, config }: PortName): string | undefined {
+  const shortage = shortageOf(descriptor);
+  if (shortage !== undefined || bridge === undefined) return shortage;
   const { buffers, bytes } = portMemory({
     txSlots: config.txSlots || undefined,
     rxSlots: config.rxSlots || undefined,

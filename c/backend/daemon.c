@@ -205,8 +205,11 @@ static struct netmap_ring *ring_at(const struct client *client, enum direction d
 	const struct wire_port *port = &client->port;
 	const struct netmap_if *nifp = (void *)(client->memory + port->if_offset);
 	uint32_t slot = direction == TX ? index : port->count[TX] + 1 + index;
-	uint64_t at = port->if_offset + (uint64_t)read_once(&nifp->ring_ofs[slot]);
+	uint64_t entry = port->if_offset + sizeof(*nifp) + slot * sizeof(nifp->ring_ofs[0]), at;
 
+	if (entry > port->region_bytes - sizeof(nifp->ring_ofs[0]))
+		return NULL;
+	at = port->if_offset + (uint64_t)read_once(&nifp->ring_ofs[slot]);
 	if (at % 64 || at > port->region_bytes - sizeof(struct netmap_ring))
 		return NULL;
 	return (struct netmap_ring *)(client->memory + at);
@@ -217,12 +220,12 @@ static int find_rings(struct client *client)
 	const struct wire_port *port = &client->port;
 
 	if (port->if_offset % 8 || port->region_bytes < sizeof(struct netmap_ring) ||
-	    port->if_offset > port->region_bytes - 4096)
+	    port->if_offset > port->region_bytes - sizeof(struct netmap_if))
 		return -EPROTO;
 	for (int d = RX; d <= TX; d++) {
 		uint32_t count = port->last[d] - port->first[d];
 
-		if (port->count[d] > 256 || port->last[d] > port->count[d] ||
+		if (port->count[d] > 65536 || port->last[d] > port->count[d] ||
 		    port->first[d] > port->last[d])
 			return -EPROTO;
 		client->rings[d] = calloc(count + 1, sizeof(struct netmap_ring *));

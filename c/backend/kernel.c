@@ -12,6 +12,7 @@
 #include "../engine/barrier.h"
 #include "../engine/request.h"
 #include "backend.h"
+#include "kernel_memory.h"
 
 struct kernel_descriptor {
 	int fd;
@@ -62,6 +63,10 @@ static int kernel_control(void *descriptor, struct nmreq_header *header)
 {
 	struct kernel_descriptor *kernel = descriptor;
 
+	if ((header->nr_reqtype == VALET_REQ_MEMORY_GET ||
+	     header->nr_reqtype == VALET_REQ_MEMORY_SET) &&
+	    header->nr_body)
+		return kernel_memory(header->nr_reqtype, (void *)(uintptr_t)header->nr_body);
 	if (request_is_valet(header->nr_reqtype))
 		return -EOPNOTSUPP;
 	if (ioctl(kernel->fd, NIOCCTRL, header) < 0)

@@ -16,14 +16,15 @@ static int port_info(struct engine *engine, struct nmreq_header *header)
 		.count = { body->nr_rx_rings, body->nr_tx_rings },
 		.slots = { body->nr_rx_slots, body->nr_tx_slots },
 	};
-	struct region *region = engine_region_find(engine, body->nr_mem_id);
+	struct region *region;
 	struct port *port;
 	int rc;
 
 	if (!header->nr_name[0]) {
-		if (!region)
-			return -EINVAL;
-		memset(body, 0, sizeof(*body));
+		/* About a region, the global one unless it is said; the rest stays as it was. */
+		rc = engine_region_find(engine, body->nr_mem_id ? body->nr_mem_id : 1, &region);
+		if (rc < 0)
+			return rc;
 		body->nr_memsize = region->bytes;
 		body->nr_mem_id = region->mem_id;
 		return 0;
@@ -116,21 +117,22 @@ static int interface_name_valid(const char *name)
 static int new_interface(struct engine *engine, struct nmreq_header *header)
 {
 	struct nmreq_vale_newif *body = request_body(header);
-	struct region *region = engine_region_find(engine, body->nr_mem_id);
+	struct region *region = NULL;
 	struct port_shape shape = {
 		.count = { body->nr_rx_rings, body->nr_tx_rings },
 		.slots = { body->nr_rx_slots, body->nr_tx_slots },
 	};
 	struct port *port;
-	int rc;
+	int rc = 0;
 
 	if (!interface_name_valid(header->nr_name))
 		return -EINVAL;
 	if (interface_find(engine, header->nr_name))
 		return -EEXIST;
-	if (body->nr_mem_id && !region)
-		return -EINVAL;
-	rc = interface_create(engine, header->nr_name, &shape, region, &port);
+	if (body->nr_mem_id)
+		rc = engine_region_find(engine, body->nr_mem_id, &region);
+	if (rc == 0)
+		rc = interface_create(engine, header->nr_name, &shape, region, &port);
 	if (rc < 0)
 		return rc;
 	*body = (struct nmreq_vale_newif){
@@ -199,6 +201,9 @@ static int execute(struct descriptor *descriptor, struct nmreq_header *header)
 	case NETMAP_REQ_POOLS_INFO_GET:
 		return pools_info(engine, header);
 	default:
+		if (header->nr_reqtype >= VALET_REQ_MEMORY_GET &&
+		    header->nr_reqtype <= VALET_REQ_SHORTAGE_GET)
+			return control_memory(descriptor, header);
 		if (request_is_valet(header->nr_reqtype))
 			return control_valet(descriptor, header);
 		/* The sync loop is not there yet: as a module without it answers. */

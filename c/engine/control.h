@@ -35,6 +35,10 @@ struct port *interface_find(struct engine *engine, const char *name);
 int interface_create(struct engine *engine, const char *name, struct port_shape *shape,
 		     struct region *region, struct port **out);
 
+/* null_port.c. -EINVAL without a region. */
+int null_port_create(struct engine *engine, const char *name, const struct port_shape *shape,
+		     struct region *region, struct port **out);
+
 int control_request(struct descriptor *descriptor, struct nmreq_header *header);
 
 /* register.c */

@@ -14,6 +14,7 @@ struct engine *engine_create(const char *name, const struct engine_host *host)
 		return NULL;
 	strncpy(engine->name, name, sizeof(engine->name) - 1);
 	engine->host = host;
+	engine->parameters = memory_parameters_default;
 	pthread_mutex_init(&engine->control, NULL);
 	return engine;
 }
@@ -67,70 +68,10 @@ void engine_destroy(struct engine *engine)
 {
 	for (uint32_t i = 0; i < engine->bridge_limit; i++)
 		free(engine->bridges[i].free_index);
+	if (engine->global)
+		region_destroy(engine->global);
 	pthread_mutex_destroy(&engine->control);
 	free(engine);
-}
-
-/* ---- regions ---- */
-
-struct region *engine_region_find(struct engine *engine, uint16_t mem_id)
-{
-	for (struct region *region = engine->regions; region; region = region->next)
-		if (region->mem_id == mem_id)
-			return region;
-	return NULL;
-}
-
-/*
- * As in the kernel, the number after the newest region's; 1 is the global region, so 2 comes first.
- * 0: all are taken.
- */
-static uint16_t next_mem_id(struct engine *engine)
-{
-	uint64_t taken[(UINT16_MAX + 1) / 64] = { 3 }; /* 0 and 1 */
-	uint32_t newest = engine->regions ? engine->regions->mem_id : 1;
-
-	for (struct region *region = engine->regions; region; region = region->next)
-		taken[region->mem_id / 64] |= 1ull << (region->mem_id % 64);
-	for (uint32_t i = 1; i <= UINT16_MAX; i++) {
-		uint32_t id = (newest + i) & UINT16_MAX;
-
-		if (!(taken[id / 64] >> (id % 64) & 1))
-			return (uint16_t)id;
-	}
-	return 0;
-}
-
-int engine_region_create(struct engine *engine, const struct port_shape *shape, struct region **out)
-{
-	struct region_request want = {
-		.tx_rings = shape->count[TX],
-		.rx_rings = shape->count[RX],
-		.tx_slots = shape->slots[TX],
-		.rx_slots = shape->slots[RX],
-		.extra_buffers = shape->extra_buffers,
-		.no_pipes = shape->no_pipes,
-	};
-	uint16_t mem_id = next_mem_id(engine);
-	int rc = mem_id ? region_create(engine->host, &want, mem_id, out) : -ENOMEM;
-
-	if (rc < 0)
-		return rc;
-	(*out)->next = engine->regions;
-	engine->regions = *out;
-	return 0;
-}
-
-void engine_region_put(struct engine *engine, struct region *region)
-{
-	struct region **at = &engine->regions;
-
-	if (--region->references)
-		return;
-	while (*at != region)
-		at = &(*at)->next;
-	*at = region->next;
-	region_destroy(region);
 }
 
 /* ---- descriptors ---- */
@@ -139,6 +80,7 @@ void descriptor_open(struct engine *engine, struct descriptor *descriptor)
 {
 	memset(descriptor, 0, sizeof(*descriptor));
 	descriptor->engine = engine;
+	descriptor->shortage.pool = POOLS;
 	pthread_mutex_lock(&engine->control);
 	engine->descriptors++;
 	pthread_mutex_unlock(&engine->control);

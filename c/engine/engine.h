@@ -15,6 +15,7 @@
 #include "../uapi/netmap.h"
 #include "bridge.h"
 #include "host.h"
+#include "memory.h"
 #include "port.h"
 #include "region.h"
 
@@ -25,7 +26,9 @@ struct engine {
 	const struct engine_host *host;
 	pthread_mutex_t control;
 	uint32_t descriptors; /* open */
-	struct region *regions; /* newest first */
+	struct memory_parameters parameters;
+	struct region *global; /* region 1; NULL: nobody has asked for it yet */
+	struct region *regions; /* the others, newest first */
 	struct port *interfaces; /* persistent ports */
 	struct port *pipes; /* masters */
 	uint32_t bridge_limit; /* bridges ever used are below it */
@@ -40,6 +43,7 @@ struct descriptor {
 	uint32_t first[2], last[2];
 	uint64_t flags; /* NR_* */
 	uint32_t extras; /* buffers handed out with it */
+	struct shortage shortage; /* why its last REGISTER failed with ENOMEM */
 };
 
 /* NULL: no memory. */
@@ -68,10 +72,6 @@ int descriptor_ready(struct descriptor *descriptor, enum direction direction);
 
 /* For the rest of the engine, under the control lock. */
 
-int engine_region_create(struct engine *engine, const struct port_shape *shape,
-			 struct region **out);
-void engine_region_put(struct engine *engine, struct region *region);
-struct region *engine_region_find(struct engine *engine, uint16_t mem_id);
 /* bridge_reclaim() of all bridges. */
 uint32_t engine_reclaim(struct engine *engine);
 

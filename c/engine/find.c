@@ -51,6 +51,8 @@ void port_drop_unused(struct port *port)
 		port_put(port);
 		port_drop_unused(parent);
 		port_put(parent);
+	} else if (port->kind == VALET_PORT_NULL) {
+		port_put(port);
 	} else if (port->kind == VALET_PORT_EPHEMERAL) {
 		bridge_remove(port);
 		port_put(port);
@@ -158,14 +160,14 @@ static int find_pipe(struct engine *engine, const struct port_path *path, struct
 int port_find(struct engine *engine, const char *name, struct port_shape *shape, uint16_t mem_id,
 	      struct port **out)
 {
-	struct region *region = mem_id ? engine_region_find(engine, mem_id) : NULL;
+	struct region *region = NULL;
 	struct port_path path;
 	int rc = port_path_parse(name, &path);
 
+	if (rc == 0 && mem_id)
+		rc = engine_region_find(engine, mem_id, &region);
 	if (rc < 0)
 		return rc;
-	if (mem_id && !region)
-		return -EINVAL;
 	if (path.pipe)
 		return find_pipe(engine, &path, shape, region, out);
 	return find_base(engine, &path, shape, region, out);

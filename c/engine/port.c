@@ -127,14 +127,16 @@ int port_rings_make(struct port *port)
 {
 	const struct pool *pool = &port->region->pool[POOL_RING];
 	uint32_t all = port->count[RX] + port->count[TX];
+	uint32_t slots = port->slots[port->slots[RX] < port->slots[TX] ? TX : RX];
 	struct ring *rings;
 	int rc;
 
 	if (port->rings[RX])
 		return 0;
-	if (all > pool->objects - pool->used || !ring_fits(port->slots[RX], pool->object_bytes) ||
-	    !ring_fits(port->slots[TX], pool->object_bytes))
-		return -ENOMEM;
+	if (all > pool->objects - pool->used)
+		return region_short_of(port->region, POOL_RING, all);
+	if (all && ring_bytes(slots) > pool->object_bytes)
+		return region_too_small(port->region, POOL_RING, ring_bytes(slots));
 	rings = aligned_alloc(64, (all + 1) * sizeof(*rings));
 	if (!rings)
 		return -ENOMEM;

@@ -84,6 +84,9 @@ int pipe_create(struct port *parent, const char *id, const struct port_shape *sh
 int pipe_rings_make(struct port *port);
 /* Nobody has either end open any more. Before one of them goes. */
 void pipe_give_buffers(struct port *port);
+/* null_port.c */
+int null_sync(struct ring *ring);
+
 int pipe_txsync(struct ring *ring);
 int pipe_rxsync(struct ring *ring);
 

@@ -22,6 +22,36 @@ struct region_request {
 
 struct ring;
 
+/* A pool as netmap's parameters ask for it: if_size and if_num, and so on. */
+struct pool_size {
+	uint32_t object_bytes, objects;
+};
+
+/*
+ * Of the global region, which is number 1 and which whoever asks for it shares, and the least of
+ * those that ports get of their own.
+ */
+struct memory_parameters {
+	struct pool_size global[POOLS], alone[POOLS];
+};
+
+extern const struct memory_parameters memory_parameters_default;
+
+/* Whether netmap's limits allow it: 0 or -EINVAL. */
+int memory_parameters_check(const struct memory_parameters *parameters);
+
+/* Why a region could not give what was asked for. */
+struct shortage {
+	enum region_pool pool; /* POOLS: there was none */
+	uint32_t mem_id;
+	uint32_t is_size; /* objects are too small, not too few */
+	uint32_t needed, available, total; /* objects; bytes, if it is the size */
+};
+
+/* Of this thread, since shortage_clear(). */
+extern __thread struct shortage shortage;
+void shortage_clear(void);
+
 struct pool {
 	uint64_t offset; /* from the region's start, bytes */
 	uint32_t objects; /* how many */
@@ -38,6 +68,7 @@ struct region {
 	struct pool pool[POOLS];
 	uint32_t id; /* unique in the process for ever */
 	uint16_t mem_id; /* netmap's number, unique in the engine */
+	struct pool_size sizes[POOLS]; /* that it was asked for */
 	uint32_t references; /* under the engine's control lock, as all below */
 	uint32_t users; /* descriptors bound to its ports */
 	struct ring *rings; /* that hold buffers of it */
@@ -47,16 +78,26 @@ struct region {
 /* The first two buffers are never given to a slot. */
 #define RESERVED_BUFFERS 2
 
-/*
- * Sizes of the pools for a request, and of the whole: bytes, or -EINVAL when netmap's limits do not
- * allow it.
- */
-int64_t region_layout(const struct region_request *want, struct pool pool[POOLS]);
+/* The pools that a port of its own memory needs. -EINVAL when netmap's limits do not allow it. */
+int region_sizes(const struct memory_parameters *parameters, const struct region_request *want,
+		 struct pool_size sizes[POOLS]);
 
-/* -ENOMEM, or what region_layout() says. References start at 1. */
-int region_create(const struct engine_host *host, const struct region_request *want,
+/*
+ * The pools of such sizes, whole clusters, each page aligned; returns the bytes of all. Sizes are
+ * allowed ones.
+ */
+uint64_t region_layout(const struct pool_size sizes[POOLS], struct pool pool[POOLS]);
+
+/* -ENOMEM. References start at 1. */
+int region_create(const struct engine_host *host, const struct pool_size sizes[POOLS],
 		  uint16_t mem_id, struct region **out);
+/* Other sizes, while nobody has anything of it. -ENOMEM: it is as it was. */
+int region_change(struct region *region, const struct pool_size sizes[POOLS]);
 void region_destroy(struct region *region);
+
+/* A shortage, noted for who asks why. Returns -ENOMEM. */
+int region_short_of(const struct region *region, enum region_pool pool, uint32_t needed);
+int region_too_small(const struct region *region, enum region_pool pool, uint32_t needed_bytes);
 
 /* The offset of `count` objects in a row, or -ENOMEM with nothing taken. */
 int64_t region_take(struct region *region, enum region_pool pool, uint32_t count);
@@ -68,8 +109,6 @@ static inline int pool_has(const struct pool *pool, uint32_t index)
 	return pool->taken[index / 64] >> (index % 64) & 1;
 }
 
-/* Whether a ring with so many slots fits an object of the pool. */
-int ring_fits(uint32_t slots, uint32_t object_bytes);
 /* Bytes of a ring with so many slots; of a netmap_if with so many rings in all. */
 uint32_t ring_bytes(uint32_t slots);
 uint32_t if_bytes(uint32_t rings);

@@ -18,7 +18,7 @@ static int choose_rings(struct descriptor *descriptor, const struct port *port,
 	for (int d = RX; d <= TX; d++) {
 		uint32_t count = port->count[d];
 
-		if (reg->nr_mode == NR_REG_ALL_NIC) {
+		if (reg->nr_mode == NR_REG_ALL_NIC || port->kind == VALET_PORT_NULL) {
 			descriptor->first[d] = 0;
 			descriptor->last[d] = count;
 		} else if (reg->nr_mode == NR_REG_ONE_NIC) {
@@ -62,7 +62,7 @@ static int make_if(struct descriptor *descriptor, struct port *port)
 
 	/* netmap lists a host ring in each direction; VALE ports and pipes have none behind it. */
 	if (if_bytes(tx + rx + 2) > region->pool[POOL_IF].object_bytes)
-		return -ENOMEM;
+		return region_too_small(region, POOL_IF, if_bytes(tx + rx + 2));
 	offset = region_take(region, POOL_IF, 1);
 	if (offset < 0)
 		return (int)offset;
@@ -70,7 +70,7 @@ static int make_if(struct descriptor *descriptor, struct port *port)
 	nifp = (struct netmap_if *)(region->base + offset);
 	memset(nifp, 0, region->pool[POOL_IF].object_bytes);
 	memcpy(nifp->ni_name, port->name, sizeof(nifp->ni_name) - 1);
-	nifp->ni_flags = NI_PRIV_MEM;
+	nifp->ni_flags = region == port->engine->global ? 0 : NI_PRIV_MEM;
 	nifp->ni_tx_rings = tx;
 	nifp->ni_rx_rings = rx;
 	nifp->ni_host_tx_rings = nifp->ni_host_rx_rings = 1;
@@ -86,6 +86,15 @@ static int make_if(struct descriptor *descriptor, struct port *port)
 /* Each ring that nobody had open gets buffers of its own; a pipe's rings have them already. */
 static int take_buffers(struct descriptor *descriptor, struct port *port)
 {
+	const struct pool *pool = &port->region->pool[POOL_BUFFER];
+	uint64_t needed = 0;
+
+	for (int d = RX; d <= TX; d++)
+		for (uint32_t i = descriptor->first[d]; i < descriptor->last[d]; i++)
+			if (!port->rings[d][i].opens && !port->rings[d][i].peer)
+				needed += port->slots[d];
+	if (needed > pool->objects - pool->used)
+		return region_short_of(port->region, POOL_BUFFER, (uint32_t)needed);
 	for (int d = RX; d <= TX; d++) {
 		for (uint32_t i = descriptor->first[d]; i < descriptor->last[d]; i++) {
 			struct ring *ring = &port->rings[d][i];
@@ -203,7 +212,22 @@ static void reply(const struct descriptor *descriptor, const struct port *port,
 	reg->nr_extra_bufs = descriptor->extras;
 }
 
-int control_register(struct descriptor *descriptor, struct nmreq_header *header)
+/* A null port whatever the name, else the port of the name. */
+static int find_port(struct engine *engine, const struct nmreq_header *header,
+		     struct port_shape *shape, struct port **out)
+{
+	const struct nmreq_register *reg = request_body(header);
+	struct region *region = NULL;
+	int rc = 0;
+
+	if (reg->nr_mode != NR_REG_NULL)
+		return port_find(engine, header->nr_name, shape, reg->nr_mem_id, out);
+	if (reg->nr_mem_id)
+		rc = engine_region_find(engine, reg->nr_mem_id, &region);
+	return rc < 0 ? rc : null_port_create(engine, header->nr_name, shape, region, out);
+}
+
+static int register_port(struct descriptor *descriptor, struct nmreq_header *header)
 {
 	struct nmreq_register *reg = request_body(header);
 	struct port_shape shape = {
@@ -214,14 +238,12 @@ int control_register(struct descriptor *descriptor, struct nmreq_header *header)
 	struct port *port;
 	int rc;
 
-	if (descriptor->port)
-		return -EBUSY;
-	rc = port_find(descriptor->engine, header->nr_name, &shape, reg->nr_mem_id, &port);
+	rc = find_port(descriptor->engine, header, &shape, &port);
 	if (rc < 0)
 		return rc;
 	if (reg->nr_flags & NR_ZCOPY_MON)
 		reg->nr_flags |= NR_MONITOR_TX | NR_MONITOR_RX;
-	if (register_asks_monitor(reg->nr_flags)) {
+	if (reg->nr_mode != NR_REG_NULL && register_asks_monitor(reg->nr_flags)) {
 		struct port *watched = port;
 
 		rc = monitor_create(watched, reg, &port);
@@ -250,6 +272,21 @@ int control_register(struct descriptor *descriptor, struct nmreq_header *header)
 	/* Pairs with the acquire of syncs on other threads. */
 	store_release(&descriptor->port, port);
 	return 0;
+}
+
+int control_register(struct descriptor *descriptor, struct nmreq_header *header)
+{
+	int rc;
+
+	if (descriptor->port)
+		return -EBUSY;
+	shortage_clear();
+	rc = register_port(descriptor, header);
+	/* What extra buffers lacked is no failure. */
+	if (rc != -ENOMEM)
+		shortage_clear();
+	descriptor->shortage = shortage;
+	return rc;
 }
 
 void control_unregister(struct descriptor *descriptor)

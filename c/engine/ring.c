@@ -202,6 +202,16 @@ static int lock_to_send(struct ring *ring)
 	return 0;
 }
 
+/* By the kind of the ring's port. */
+static int txsync_as(struct ring *ring)
+{
+	if (ring->port->kind == VALET_PORT_MONITOR)
+		return monitor_txsync(ring);
+	if (ring->port->kind == VALET_PORT_NULL)
+		return null_sync(ring);
+	return ring->peer ? pipe_txsync(ring) : vale_txsync(ring);
+}
+
 int ring_txsync(struct ring *ring)
 {
 	int rc = bridge_forward_allowed();
@@ -210,10 +220,7 @@ int ring_txsync(struct ring *ring)
 		rc = lock_to_send(ring);
 	if (rc < 0)
 		return rc;
-	if (ring->port->kind == VALET_PORT_MONITOR)
-		rc = monitor_txsync(ring);
-	else
-		rc = ring->peer ? pipe_txsync(ring) : vale_txsync(ring);
+	rc = txsync_as(ring);
 	spin_unlock(&ring->busy);
 	return rc;
 }

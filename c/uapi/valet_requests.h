@@ -17,6 +17,13 @@ enum {
 	VALET_REQ_PORT_GET = 0x5606, /* nr_name: port, as "vale0:a", "a" or "vale0:a{1"; empty: the descriptor's own */
 };
 
+/* About memory; nr_name is not read. */
+enum {
+	VALET_REQ_MEMORY_GET = 0x5610,
+	VALET_REQ_MEMORY_SET = 0x5611, /* what is 0 stays; EINVAL: beyond netmap's limits */
+	VALET_REQ_SHORTAGE_GET = 0x5612, /* after a REGISTER that failed with ENOMEM; ENOENT: unknown */
+};
+
 enum valet_lookup_kind {
 	VALET_LOOKUP_LEARNING = 0,
 	VALET_LOOKUP_NATIVE = 1, /* a valet_lookup_function */
@@ -55,6 +62,31 @@ struct valet_req_lookup {
 	/* in: address in this process. With LEARNING: take back this one only, 0 = whatever is set */
 	uint64_t function;
 	uint64_t context; /* in: passed to a native function */
+};
+
+/* netmap's parameters, as /sys/module/netmap/parameters has them: bytes of an object, and how many. */
+struct valet_pool_parameters {
+	uint32_t size, num; /* in and out: take effect when nobody uses the region */
+	uint32_t curr_size, curr_num; /* out: in use; 0 when the region has not been made yet */
+};
+
+struct valet_req_memory {
+	struct valet_pool_parameters global[3]; /* if_*, ring_*, buf_* */
+	struct {
+		uint32_t size, num; /* in and out: the least of a region of a port's own */
+	} priv[3]; /* priv_if_*, priv_ring_*, priv_buf_* */
+	uint32_t users; /* out: descriptors bound to ports in the global region */
+	uint32_t reserved;
+};
+
+/* Which pool of which region had too little. */
+struct valet_req_shortage {
+	uint32_t pool; /* out: 0 interfaces, 1 rings, 2 buffers */
+	uint32_t mem_id; /* out */
+	uint32_t is_size; /* out: 1: objects are too small; 0: too few are free */
+	uint32_t needed; /* out: objects; bytes, if it is the size */
+	uint32_t available; /* out: likewise */
+	uint32_t total; /* out: objects of the pool, free or not; bytes */
 };
 
 /* Why packets were lost. The first group is counted at the port that sent them, the second at the
@@ -100,12 +132,15 @@ enum valet_port_kind {
 	VALET_PORT_PERSISTENT, /* made by VALE_NEWIF */
 	VALET_PORT_PIPE,
 	VALET_PORT_MONITOR,
+	VALET_PORT_NULL = 4, /* mode NULL: leads nowhere */
 };
 
 _Static_assert(sizeof(struct valet_req_bridge) == 32, "");
 _Static_assert(sizeof(struct valet_table_entry) == 16, "");
 _Static_assert(sizeof(struct valet_req_table) == 8 + 16 * VALET_TABLE_CHUNK, "");
 _Static_assert(sizeof(struct valet_req_lookup) == 24, "");
+_Static_assert(sizeof(struct valet_req_memory) == 80, "");
+_Static_assert(sizeof(struct valet_req_shortage) == 24, "");
 _Static_assert(sizeof(struct valet_req_port) == 72 + 8 * VALET_DROP_CAUSES, "");
 
 #endif

@@ -49,6 +49,7 @@ static int64_t model_take(uint32_t objects, uint32_t count)
 int main(void)
 {
 	const struct region_request want = { 1, 1, 64, 64, 0 };
+	struct pool_size sizes[POOLS];
 	struct region *region;
 	struct pool *pool;
 	struct {
@@ -57,7 +58,8 @@ int main(void)
 	} held[64] = { 0 };
 	uint32_t state = 7;
 
-	EQUAL(region_create(&host, &want, 2, &region), 0);
+	EQUAL(region_sizes(&memory_parameters_default, &want, sizes), 0);
+	EQUAL(region_create(&host, sizes, 2, &region), 0);
 	pool = &region->pool[POOL_BUFFER];
 	EQUAL(pool->objects, 4098);
 	EQUAL(pool->used, RESERVED_BUFFERS);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type PoolsInfo, portMemory, type PortOptions } from "../../mod.ts";
-import { forEachBackend, throwsCode } from "./backends.ts";
+import { codeOf, forEachBackend, throwsCode } from "./backends.ts";
 import { POOLS_INFO, PORT_INFO, RawDescriptor, REGISTER, RequestType } from "./raw.ts";
 
 /** Options, then: rings and slots granted, bytes, pools as "count*size", offset of rings, of buffers. */
@@ -140,6 +140,11 @@ forEachBackend((backend) => {
     const error = throwsCode("ENOMEM", () => scene.port("a{1", { rings: 300, slots: 8 }));
     assert.match(error.message, /Fewer slots or rings need fewer buffers/);
     assert.deepEqual(scene.bridge.ports(), []);
+  });
+
+  backend.test("4084 slots: the kernel finds no clusters for such rings", (scene) => {
+    const code = codeOf(() => scene.port("a", { txSlots: 4084, rxSlots: 2 }).close());
+    assert.equal(code, backend.either({ engine: "", kernel: "EINVAL" }));
   });
 
   for (const [slots, bytes] of [[undefined, 42369024], [256, 10911744]] as const) {
