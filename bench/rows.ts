@@ -93,6 +93,18 @@ function throughDaemon(name: string, bytes: 60 | 1500, batch = BATCH): RateRow {
   return { name, about, program, limit, daemon: true };
 }
 
+/** A script that sends and receives, and a lookup in TypeScript. */
+function lookedUp(
+  name: string,
+  backend: "embedded" | "daemon",
+  where: "here" | "worker" | "process",
+  text: string,
+): RateRow {
+  const about = `TypeScript sends, backend ${backend}; the lookup in TypeScript runs ${text}`;
+  const program = { script: "hook_elsewhere", args: [backend, where] };
+  return { name, about, program, limit: "limit.60", daemon: backend === "daemon" };
+}
+
 const BATCHES = [1, 16, 64, 256, 1024];
 
 /** All rows, in the order in which they are measured. */
@@ -197,6 +209,11 @@ export const ROWS: readonly Row[] = [
     limit: "limit.60",
     daemon: true,
   },
+  lookedUp("hook.here.60", "embedded", "here", "on the thread that sends"),
+  lookedUp("hook.worker.60", "embedded", "worker", "in another Worker"),
+  lookedUp("daemon.hook.here.60", "daemon", "here", "on the thread that sends"),
+  lookedUp("daemon.hook.worker.60", "daemon", "worker", "in another Worker"),
+  lookedUp("daemon.hook.process.60", "daemon", "process", "in another process"),
   {
     name: "daemon.ping.sleep",
     about:

@@ -59,7 +59,7 @@ export const MODULE_REQUEST = {
 } as const;
 
 /** VALET_MODULE_VERSION, and the commands. */
-export const MODULE_VERSION = 1;
+export const MODULE_VERSION = 0x4c41_5601;
 /** See {@linkcode MODULE_VERSION}. */
 export const ModuleCommand = { LOAD: 1, UNLOAD: 2, STATS: 3 } as const;
 

@@ -25,7 +25,8 @@
 #include <stdint.h>
 #endif
 
-#define VALET_MODULE_VERSION 1
+/* Version 1, and such that what is meant for another module of this kind is not taken for ours. */
+#define VALET_MODULE_VERSION 0x4c415601u
 
 /* Where the bridges are listed, added ("vale0") and removed ("-vale0"). */
 #define VALET_MODULE_BRIDGES "/sys/module/valet_lookup/parameters/bridges"
@@ -79,7 +80,7 @@ enum {
 
 /*
  * Errors besides the above: EPERM without CAP_NET_ADMIN (LOAD, UNLOAD); EPROTONOSUPPORT: another
- * version, `version` then says the module's; ENOTTY: unknown command; ENXIO: the bridge is going.
+ * version, or not a request of ours; `version` then says the module's; ENOTTY: unknown command; ENXIO: the bridge is going.
  */
 struct valet_module_request {
 	uint32_t version; /* in: VALET_MODULE_VERSION; out: the module's */

@@ -11,6 +11,7 @@ import {
   DROP,
   EtherType,
   LEARN,
+  LookupTable,
   type NativeLookup,
   Netmap,
   NetmapError,
@@ -18,6 +19,10 @@ import {
   type PortOptions,
 } from "../../mod.ts";
 import { BpfProgram, compile } from "../../hook/mod.ts";
+import { Descriptor } from "../../ffi/descriptor.ts";
+import { codeOf } from "../../ffi/errors.ts";
+import { MODULE_REQUEST } from "../../ffi/kernel_lookup.ts";
+import { loadLibrary } from "../../ffi/library.ts";
 import { Assembler, Jump, Label } from "../../hook/ebpf_assembler.ts";
 import { fill, frame, mac, slotsOf, tagOf, tags } from "../contract/frames.ts";
 
@@ -316,6 +321,43 @@ test("what is no eBPF program is refused, and the bridge goes on", async (scene)
   throwsCode("EOPNOTSUPP", () => scene.bridge.lookup = () => 1);
   a.send(frame({ tag: 4 }));
   assert.deepEqual(tags(b), [4]);
+});
+
+test("a message for another module, as the tutorial's my_config, changes nothing", async (scene) => {
+  const [a, b] = scene.ports(2);
+  scene.bridge.lookup = await compile(() => 1);
+  const descriptor = Descriptor.open(loadLibrary(), "kernel", "", "netmap");
+  for (const [source, destination] of [[0, 1], [1, 2], [1, 1], [2, 0]]) {
+    const bytes = new Uint8Array(MODULE_REQUEST.size), view = new DataView(bytes.buffer);
+    bytes.set(new TextEncoder().encode(`${scene.bridgeName}:`));
+    view.setUint32(16, source, true);
+    view.setUint32(20, destination, true);
+    const { valet_config } = descriptor.library.functions;
+    const result = valet_config(descriptor.handle, bytes, bytes.length);
+    assert.equal(codeOf(result), "EPROTONOSUPPORT", `${source} ${destination}`);
+  }
+  descriptor.close();
+  a.send(frame({ tag: 4, to: mac(9) }));
+  assert.deepEqual(tags(b), [4]);
+  assert.equal(scene.bridge.kernelLookup()!.loads, 1);
+});
+
+test("static routes are changed by the script while packets flow", async (scene) => {
+  const [a, b, c] = scene.ports(3);
+  const routes = new LookupTable({ key: [32] });
+  scene.bridge.lookup = await compile((packet) => routes.get(packet.port) ?? DROP, {
+    tables: { routes },
+  });
+  a.send(frame({ tag: 0 }));
+  for (const [to, port] of [[2, c], [1, b], [2, c]] as const) {
+    routes.set(0, to);
+    a.send(frame({ tag: to }));
+    assert.deepEqual(tags(port), [to]);
+  }
+  routes.set(2, 0);
+  c.send(frame({ tag: 7 }));
+  b.send(frame({ tag: 8 }));
+  assert.deepEqual([tags(a), tags(b), tags(c)], [[7], [], []]);
 });
 
 test("a bridge without ports cannot have a lookup", async (scene) => {
