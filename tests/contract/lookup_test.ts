@@ -360,6 +360,27 @@ forEachBackend((backend) => {
     },
   );
 
+  backend.test("a lookup may close its bridge, which then learns", ENGINE_ONLY, (scene) => {
+    const [a, b] = scene.ports(2, { slots: 1024 });
+    const { bridge } = scene;
+    let calls = 0;
+    bridge.lookup = () => {
+      calls++;
+      bridge.close();
+      return DROP;
+    };
+    // The batch that it is asked about is still its own
+    a.sendMany([1, 2, 3].map((tag) => frame({ tag })));
+    assert.deepEqual([calls, tags(b)], [3, []]);
+    assertDrops(a, { lookup: 3 });
+    a.send(frame({ tag: 4 }));
+    assert.deepEqual([calls, tags(b)], [3, [4]]);
+    assert.equal(bridge.lookup, "learning");
+    bridge.lookup = () => 1; // the object can be used again
+    a.send(frame({ tag: 5 }));
+    assert.deepEqual(tags(b), [5]);
+  });
+
   backend.test("setting, replacing and taking back a lookup", ENGINE_ONLY, (scene) => {
     const [a, b, c] = scene.ports(3);
     const { bridge } = scene;
