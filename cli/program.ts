@@ -41,6 +41,11 @@ const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import("./capture.ts")).captureCommand,
   },
   {
+    name: "replay",
+    description: "Send the packets of a capture file, at the times of their recording",
+    load: async () => (await import("./replay.ts")).replayCommand,
+  },
+  {
     name: "doctor",
     description: "Tell what this machine has and lacks for netmap, and the mend",
     load: async () => (await import("./doctor.ts")).doctorCommand,
