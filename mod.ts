@@ -98,6 +98,7 @@ export { ReceiveLoop } from "./ffi/receive.ts";
 export { Region } from "./ffi/region.ts";
 export { Ring, RxRing } from "./ffi/ring.ts";
 export type { Sendable, SendAllOptions, SendOptions } from "./ffi/send.ts";
+export { SyncLoop, type SyncLoopOptions } from "./ffi/sync_loop.ts";
 export { Tap, type TapOptions } from "./ffi/tap.ts";
 export { TxRing } from "./ffi/tx_ring.ts";
 export type { WaitOptions } from "./ffi/wait.ts";

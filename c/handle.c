@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "engine/barrier.h"
+#include "sync_loop.h"
 
 enum {
 	INDEX_BITS = 16,
@@ -92,6 +93,11 @@ struct handle *handle_enter(int32_t number)
 	return handle;
 }
 
+void handle_again(struct handle *handle)
+{
+	__atomic_add_fetch(&handle->state, 1, __ATOMIC_ACQ_REL);
+}
+
 void handle_leave(struct handle *handle)
 {
 	uint64_t state;
@@ -102,6 +108,7 @@ void handle_leave(struct handle *handle)
 	state = __atomic_sub_fetch(&handle->state, 1, __ATOMIC_ACQ_REL);
 	if (state & (OPEN | USERS))
 		return;
+	library_loop_free(handle);
 	handle->backend->close(handle->descriptor);
 	handle->descriptor = NULL;
 	spin_lock(&lock);
@@ -121,6 +128,8 @@ int32_t handle_close(int32_t number)
 		handle_leave(handle);
 		return -EBADF;
 	}
+	handle->backend->closing(handle->descriptor);
+	library_loop_wake(handle);
 	handle_leave(handle);
 	return 0;
 }

@@ -16,6 +16,7 @@ struct handle {
 	uint64_t state;
 	const struct backend *backend;
 	void *descriptor;
+	struct library_loop *loop; /* NULL: none yet */
 	uint32_t index;
 	struct handle *next; /* of the free ones */
 };
@@ -25,6 +26,8 @@ int32_t handle_make(const struct backend *backend, void *descriptor);
 /* NULL: no such handle. Otherwise it stays until handle_leave(). */
 struct handle *handle_enter(int32_t handle);
 void handle_leave(struct handle *handle);
+/* For another user of one that has been entered. */
+void handle_again(struct handle *handle);
 /* 0 or -EBADF. */
 int32_t handle_close(int32_t handle);
 

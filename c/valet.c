@@ -10,6 +10,7 @@
 #include "engine/batch.h"
 #include "handle.h"
 #include "message.h"
+#include "sync_loop.h"
 #include "wire.h"
 
 int32_t valet_abi(void)
@@ -137,6 +138,7 @@ int32_t valet_wake(int32_t number)
 	if (!handle)
 		return -EBADF;
 	handle->backend->wake(handle->descriptor);
+	library_loop_wake(handle);
 	handle_leave(handle);
 	return 0;
 }

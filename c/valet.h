@@ -102,6 +102,45 @@ VALET_API int32_t valet_wake(int32_t handle);
 VALET_API int32_t valet_close(int32_t handle);
 
 /*
+ * ---- CSB mode with a thread of the library's ----
+ *
+ * netmap's sync loop does the syncs, and the program only loads and stores: struct nm_csb_atok and
+ * struct nm_csb_ktoa, one of each for each bound ring, transmit rings first. SYNC_KLOOP_START does
+ * the same through valet_control(), in the thread that calls it, with memory of the caller's.
+ */
+
+enum {
+	/* The loop sleeps until it is kicked or a ring has something; else by time. */
+	VALET_SYNC_LOOP_BY_EVENT = 1,
+};
+
+/*
+ * Puts the handle into CSB mode, for good, and starts the loop. if_offset: nr_offset of its
+ * REGISTER, which must have been NR_EXCLUSIVE. sleep_us: between rounds, at most 1,000,000, unless
+ * by event. out[0]: address, out[1]: bytes of the atok entries, then the ktoa entries, then a word
+ * that is 1 as long as the loop runs and one with its result; they stay readable as a region's
+ * addresses do. -EINVAL: not exclusive, or a bad argument; -ENXIO before REGISTER; -EBUSY: it runs;
+ * -EMFILE, -ENOMEM, -EAGAIN.
+ */
+VALET_API int32_t valet_sync_loop_start(int32_t handle, uint32_t if_offset, uint32_t sleep_us,
+					uint32_t flags, uint64_t *out);
+
+/*
+ * Has it end; wait: not 0: waits for that, and returns what SYNC_KLOOP_START did. Its thread may be
+ * in a lookup of a script, so do not wait on that script's thread. -ENXIO: there has been none.
+ */
+VALET_API int32_t valet_sync_loop_stop(int32_t handle, uint32_t wait);
+
+/* Wakes a loop by event, after a look at kern_need_kick. -ENXIO: there has been none. */
+VALET_API int32_t valet_sync_loop_kick(int32_t handle);
+
+/*
+ * Waits as valet_poll() until a ring of the events has an atok.cur that is not its ktoa.hwtail, or
+ * the loop has ended. Returns the events. -ENXIO: there has been none.
+ */
+VALET_API int32_t valet_sync_loop_wait(int32_t handle, uint32_t events, int32_t timeout_ms);
+
+/*
  * For lookups in a script (valet_lookup_script): the descriptors of a batch, and a region's memory
  * (out as in valet_map). Both stay valid to read for the life of the process.
  */

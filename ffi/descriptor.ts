@@ -25,6 +25,18 @@ export const POLLERR = 0x8;
 /** The one message of this thread: a request is read and forgotten before the next is made. */
 const message = new Message();
 
+/** What does the syncs of a descriptor in CSB mode: see `sync_loop.ts`. */
+export interface Exchange {
+  /** As {@linkcode Descriptor.txSync}. */
+  txSync(): void;
+  /** As {@linkcode Descriptor.rxSync}. */
+  rxSync(): void;
+  /** As {@linkcode Descriptor.poll} without waiting. */
+  poll(events: number): number;
+  /** Lets go of its memory. */
+  close(): void;
+}
+
 interface Handle {
   functions: NativeFunctions;
   handle: number;
@@ -47,6 +59,8 @@ export class Descriptor {
   readonly instance: string;
   /** What it is, for messages: a port's name, or "netmap". */
   readonly name: string;
+  /** Set once it is in CSB mode. */
+  exchange: Exchange | undefined;
 
   private constructor(library: NativeLibrary, handle: number, instance: string, name: string) {
     this.library = library;
@@ -126,6 +140,7 @@ export class Descriptor {
 
   /** Hands what is before `head` in the transmit rings to netmap. */
   txSync(): void {
+    if (this.exchange !== undefined) return this.exchange.txSync();
     lookupState.calls++;
     const result = this.#functions.valet_txsync(this.#handle);
     lookupState.calls--;
@@ -134,6 +149,7 @@ export class Descriptor {
 
   /** Gives back what is before `head` in the receive rings, and shows what has come. */
   rxSync(): void {
+    if (this.exchange !== undefined) return this.exchange.rxSync();
     lookupState.calls++;
     const result = this.#functions.valet_rxsync(this.#handle);
     lookupState.calls--;
@@ -142,19 +158,58 @@ export class Descriptor {
 
   /** Waits on this thread; returns the events that are there. */
   poll(events: number, timeoutMs: number): number {
+    const found = this.exchange?.poll(events);
+    if (found !== undefined && (found > 0 || timeoutMs === 0)) return found;
     lookupState.calls++;
-    const result = this.#functions.valet_poll(this.#handle, events, timeoutMs);
+    const result = found === undefined
+      ? this.#functions.valet_poll(this.#handle, events, timeoutMs)
+      : this.#functions.valet_sync_loop_wait(this.#handle, events, timeoutMs);
     lookupState.calls--;
     if (result < 0) this.#fail(result, "poll");
-    return result;
+    return this.exchange?.poll(events) ?? result;
   }
 
   /** Waits on another thread; returns the events that are there, 0 also when closed meanwhile. */
   async pollAsync(events: number, timeoutMs: number): Promise<number> {
-    const result = await this.#functions.valet_poll_async(this.#handle, events, timeoutMs);
+    const found = this.exchange?.poll(events);
+    if (found) return found;
+    const result = found === undefined
+      ? await this.#functions.valet_poll_async(this.#handle, events, timeoutMs)
+      : await this.#functions.valet_sync_loop_wait_async(this.#handle, events, timeoutMs);
     if (this.#handle === 0) return 0;
     if (result < 0) this.#fail(result, "poll");
-    return result;
+    return this.exchange?.poll(events) ?? result;
+  }
+
+  /** Enters CSB mode and starts a loop. Returns address and bytes of its status blocks. */
+  startSyncLoop(interfaceOffset: number, sleepUs: number, flags: number): BigUint64Array {
+    const out = new BigUint64Array(2);
+    const result = this.#functions.valet_sync_loop_start(
+      this.#handle,
+      interfaceOffset,
+      sleepUs,
+      flags,
+      out,
+    );
+    if (result < 0) this.#fail(result, "start a sync loop on");
+    return out;
+  }
+
+  /** Wakes the loop. */
+  kickSyncLoop(): void {
+    this.#functions.valet_sync_loop_kick(this.#handle);
+  }
+
+  /** Has the loop end. */
+  endSyncLoop(): void {
+    if (this.#handle !== 0) this.#functions.valet_sync_loop_stop(this.#handle, 0);
+  }
+
+  /** The same, and waits until it has; closed meanwhile, it ends all the same. */
+  async stopSyncLoop(): Promise<void> {
+    if (this.#handle === 0) return;
+    const result = await this.#functions.valet_sync_loop_stop_async(this.#handle, 1);
+    if (this.#handle !== 0 && result < 0) this.#fail(result, "stop the sync loop of");
   }
 
   /** Ends a `pollAsync()`. */
@@ -169,6 +224,7 @@ export class Descriptor {
     const handle = this.#handle;
     this.#handle = 0;
     dropped.unregister(this);
+    this.exchange?.close();
     lookupState.calls++;
     this.#functions.valet_close(handle);
     lookupState.calls--;

@@ -20,6 +20,7 @@ import { readHeaderLength, setHeaderLength } from "./requests.ts";
 import { type PortSetup, ringPlaces, ringsText } from "./port_rings.ts";
 import { RxRing } from "./ring.ts";
 import { type Sendable, type SendAllOptions, Sender, type SendOptions } from "./send.ts";
+import { startSyncLoop, type SyncLoop, type SyncLoopOptions } from "./sync_loop.ts";
 import { readableFrames, writableFrames } from "./streams.ts";
 import { TxRing } from "./tx_ring.ts";
 import { waitFor, type WaitOptions } from "./wait.ts";
@@ -68,6 +69,7 @@ export class Port implements Disposable {
   readonly #region: Region;
   readonly #receiver: Receiver;
   readonly #onClose: (port: Port) => void;
+  readonly #interfaceOffset: number;
   readonly #rxSync = (): void => this.#descriptor.rxSync();
   #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;
@@ -95,6 +97,7 @@ export class Port implements Disposable {
     this.#descriptor = descriptor;
     this.#region = region;
     this.#onClose = onClose;
+    this.#interfaceOffset = setup.interfaceOffset;
     this.name = portName.name;
     this.portName = portName;
     this.memoryId = memoryId;
@@ -287,6 +290,18 @@ export class Port implements Disposable {
   async wait(options: WaitOptions = {}): Promise<boolean> {
     this.#checkOpen("wait");
     return await waitFor(this.#descriptor, options);
+  }
+
+  /**
+   * Puts the port into CSB mode, for good, and has a thread do its syncs: see `SyncLoop`. The port must
+   * have been opened with `exclusive`, or "/x".
+   *
+   * @throws {NetmapError} EINVAL if it is not exclusive; EBUSY if it has a loop
+   */
+  startSyncLoop(options: SyncLoopOptions = {}): SyncLoop {
+    this.#checkOpen("start a sync loop on");
+    const rings = { tx: this.txRings, rx: this.rxRings };
+    return startSyncLoop(this.#descriptor, this.#region, rings, this.#interfaceOffset, options);
   }
 
   /**

@@ -45,6 +45,36 @@ export const SYMBOLS = {
   },
   valet_wake: { parameters: ["i32" /* handle */], result: "i32" },
   valet_close: { parameters: ["i32" /* handle */], result: "i32" },
+  valet_sync_loop_start: {
+    parameters: [
+      "i32", /* handle */
+      "u32", /* if_offset */
+      "u32", /* sleep_us */
+      "u32", /* flags */
+      "buffer", /* out */
+    ],
+    result: "i32",
+  },
+  valet_sync_loop_stop: { parameters: ["i32", /* handle */ "u32" /* wait */], result: "i32" },
+  /** `valet_sync_loop_stop` on another thread, for waiting. */
+  valet_sync_loop_stop_async: {
+    name: "valet_sync_loop_stop",
+    parameters: ["i32", /* handle */ "u32" /* wait */],
+    result: "i32",
+    nonblocking: true,
+  },
+  valet_sync_loop_kick: { parameters: ["i32" /* handle */], result: "i32" },
+  valet_sync_loop_wait: {
+    parameters: ["i32", /* handle */ "u32", /* events */ "i32" /* timeout_ms */],
+    result: "i32",
+  },
+  /** `valet_sync_loop_wait` on another thread. */
+  valet_sync_loop_wait_async: {
+    name: "valet_sync_loop_wait",
+    parameters: ["i32", /* handle */ "u32", /* events */ "i32" /* timeout_ms */],
+    result: "i32",
+    nonblocking: true,
+  },
   valet_batch_address: { parameters: ["u32" /* batch_id */], result: "pointer" },
   valet_region_address: {
     parameters: ["u32", /* region_id */ "buffer" /* out */],

@@ -28,6 +28,8 @@ struct backend {
 	/* Events that came, 0 when the time is up or wake() was called. */
 	int (*poll)(void *descriptor, uint32_t events, int32_t timeout_ms);
 	void (*wake)(void *descriptor);
+	/* It is going to be closed: a sync loop that runs in it ends, sooner or later. */
+	void (*closing)(void *descriptor);
 	void (*close)(void *descriptor);
 };
 

@@ -111,6 +111,7 @@ static struct client *client_make(int socket)
 	client->socket = socket;
 	pthread_mutex_init(&client->asking, NULL);
 	sleepers_init(&client->sleepers);
+	sync_loop_init(&client->loop);
 	return client;
 }
 
@@ -127,6 +128,7 @@ static void client_free(struct client *client)
 	free(client->rings[RX]);
 	free(client->rings[TX]);
 	sleepers_destroy(&client->sleepers);
+	sync_loop_destroy(&client->loop);
 	pthread_mutex_destroy(&client->asking);
 	close(client->socket);
 	free(client);
@@ -321,11 +323,21 @@ static int control_lookup(struct client *client, struct nmreq_header *header)
 	return rc;
 }
 
-static int daemon_control(void *descriptor, struct nmreq_header *header)
+static int control_any(void *descriptor, struct nmreq_header *header)
 {
 	if (header->nr_reqtype == VALET_REQ_LOOKUP_SET)
 		return control_lookup(descriptor, header);
 	return client_control(descriptor, header);
+}
+
+static int daemon_control(void *descriptor, struct nmreq_header *header)
+{
+	return client_loop_control(descriptor, control_any, header);
+}
+
+static void daemon_closing(void *descriptor)
+{
+	sync_loop_end(&((struct client *)descriptor)->loop);
 }
 
 static int daemon_map(void *descriptor, uint64_t *out)
@@ -459,5 +471,6 @@ const struct backend backend_daemon = {
 	.rxsync = daemon_rxsync,
 	.poll = daemon_poll,
 	.wake = daemon_wake,
+	.closing = daemon_closing,
 	.close = daemon_close,
 };

@@ -7,6 +7,7 @@
 #include "../wire.h"
 #include "daemon.h"
 #include "sleeper.h"
+#include "sync_loop.h"
 
 /*
  * What the daemon rings for a thread that sleeps, which has it for itself meanwhile. A fixed number
@@ -31,6 +32,7 @@ struct client {
 	pthread_mutex_t asking; /* one request at a time */
 	uint32_t last_id;
 	struct sleepers sleepers;
+	struct sync_loop loop;
 	uint32_t empty_looks; /* syncs that found nothing; any thread */
 
 	/* Of the port; `registered` is set, with release, when they are. */
@@ -56,6 +58,18 @@ int daemon_exchange(int socket, struct wire_header *header, const struct wire_pa
 
 /* All bound rings of the direction; the descriptor is registered. As valet_txsync(). */
 int client_sync(void *descriptor, enum direction direction);
+/*
+ * For a sync loop: where one of the rings stands, and its sync with a head and cur given. As
+ * ring_txsync(), -ECONNRESET also.
+ */
+void client_look_at(const struct client *client, enum direction direction, uint32_t index,
+		    struct ring_pointers *out);
+int client_sync_one(struct client *client, enum direction direction, uint32_t index,
+		    struct ring_pointers *pointers);
+/* All requests: those to the sync loop are executed here, the others by `control`. */
+int client_loop_control(struct client *client, int (*control)(void *, struct nmreq_header *),
+			struct nmreq_header *header);
+
 /* Whether the daemon is still there. Said without asking it: 0 or -ECONNRESET. */
 int client_check(const struct client *client);
 
@@ -88,6 +102,9 @@ static inline int bell_fd(const struct bell *bell, enum direction direction)
 
 /* Empties it. */
 void bell_silence(const struct bell *bell, enum direction direction);
+
+/* For each ring of the events: raises or lowers what the daemon looks at before it signals. */
+void client_count_sleepers(struct client *client, uint32_t events, int32_t change);
 
 /* Rings bound in that direction. */
 static inline uint32_t client_rings(const struct client *client, enum direction direction)

@@ -211,6 +211,12 @@ static enum rest needs_daemon(const struct client *client, enum direction direct
 	return sync_here(ring, csb) ? REST_NOTHING : REST_ALL;
 }
 
+/* Caller holds the csb's lock. Ordered: head and slots are before it, the look at who sleeps after. */
+static uint32_t raise_request(struct csb *csb)
+{
+	return __atomic_add_fetch(&csb->atok.request, 1, __ATOMIC_SEQ_CST);
+}
+
 /* Raises the request. Returns its number. */
 static uint32_t request_sync(const struct client *client, enum direction direction,
 			     struct netmap_ring *ring, struct csb *csb)
@@ -225,8 +231,7 @@ static uint32_t request_sync(const struct client *client, enum direction directi
 		write_once(&csb->atok.cur, read_once(&ring->cur));
 		store_release(&csb->atok.head, head);
 	}
-	/* Ordered: head and slots are before it, and the look at who sleeps after it. */
-	request = __atomic_add_fetch(&csb->atok.request, 1, __ATOMIC_SEQ_CST);
+	request = raise_request(csb);
 	csb_unlock(csb);
 	return request;
 }
@@ -253,6 +258,8 @@ int client_sync(void *descriptor, enum direction direction)
 
 	if (direction == TX && lookup_is_inside())
 		return -EDEADLK;
+	if (sync_loop_has_csb(&client->loop))
+		return -EBUSY;
 	for (uint32_t i = 0; i < count; i++)
 		if ((rests[n] = needs_daemon(client, direction, client->rings[direction][i])) !=
 		    REST_NOTHING)
@@ -283,5 +290,84 @@ int client_sync(void *descriptor, enum direction direction)
 	/* Who only ever looks would not notice that the daemon is gone. */
 	if (n == 0 && __atomic_add_fetch(&client->empty_looks, 1, __ATOMIC_RELAXED) % 64 == 0)
 		return client_check(client);
+	return rc;
+}
+
+/* ---- for a sync loop: head and cur do not come from the ring, nor does the tail go there ---- */
+
+/* As take_here(). */
+static int give_back(struct csb *csb, const struct netmap_ring *ring, struct ring_pointers *pointers)
+{
+	uint32_t head = pointers->head;
+	int legal;
+
+	csb_lock(csb);
+	/* Pairs with the sender's store: the slots before it are filled. */
+	pointers->hwtail = load_ordered(&csb->ktoa.hwtail);
+	legal = is_legal(ring, csb->atok.head, pointers->hwtail, head, pointers->cur);
+	if (legal) {
+		write_once(&csb->atok.cur, pointers->cur);
+		/* Pairs with the sender's load: what lies before it has been read. */
+		store_release(&csb->atok.head, head);
+	}
+	pointers->hwcur = csb->atok.head;
+	csb_unlock(csb);
+	return legal ? 0 : 1;
+}
+
+static int ask_for(struct client *client, enum direction direction, struct csb *csb,
+		   const struct ring_pointers *pointers)
+{
+	uint32_t request;
+	int rc = lookup_wait_begin();
+
+	if (rc < 0)
+		return rc;
+	csb_lock(csb);
+	write_once(&csb->atok.cur, pointers->cur);
+	store_release(&csb->atok.head, pointers->head);
+	request = raise_request(csb);
+	csb_unlock(csb);
+	if (load_ordered(&csb->ktoa.kern_need_kick))
+		event_signal(client->kick);
+	rc = wait_until_done(client, direction, csb, request);
+	lookup_wait_end();
+	return rc < 0 ? rc : read_once(&csb->ktoa.result);
+}
+
+void client_look_at(const struct client *client, enum direction direction, uint32_t index,
+		    struct ring_pointers *out)
+{
+	struct netmap_ring *ring = client->rings[direction][index];
+	struct csb *csb = csb_of(ring);
+
+	/* hwtail first: hwcur is never ahead of it. Pairs with the daemon's store. */
+	out->hwtail = load_ordered(&csb->ktoa.hwtail);
+	out->hwcur = gives_back(client, direction) ? read_once(&csb->atok.head)
+						   : read_once(&csb->ktoa.hwcur);
+	out->slots = ring->num_slots;
+}
+
+int client_sync_one(struct client *client, enum direction direction, uint32_t index,
+		    struct ring_pointers *pointers)
+{
+	struct netmap_ring *ring = client->rings[direction][index];
+	struct csb *csb = csb_of(ring);
+	int rc = 0;
+
+	if (gives_back(client, direction)) {
+		pointers->slots = ring->num_slots;
+		rc = give_back(csb, ring, pointers);
+	} else {
+		client_look_at(client, direction, index, pointers);
+		if (pointers->head != pointers->hwcur ||
+		    !is_legal(ring, pointers->hwcur, pointers->hwtail, pointers->head,
+			      pointers->cur))
+			rc = ask_for(client, direction, csb, pointers);
+		client_look_at(client, direction, index, pointers);
+	}
+	/* Who only ever looks would not notice that the daemon is gone. */
+	if (rc == 0 && __atomic_add_fetch(&client->empty_looks, 1, __ATOMIC_RELAXED) % 64 == 0)
+		rc = client_check(client);
 	return rc;
 }

@@ -36,13 +36,12 @@ static int look(struct client *client, uint32_t events)
 {
 	static const struct poll_calls calls = { client_pending, client_sync, client_ready };
 
-	if (!load_acquire(&client->registered))
+	if (!load_acquire(&client->registered) || sync_loop_has_csb(&client->loop))
 		return POLLERR;
 	return poll_look(&calls, client, client->port.flags, events);
 }
 
-/* For each ring of the events: raises or lowers what the daemon looks at before it signals. */
-static void count_sleepers(struct client *client, uint32_t events, int32_t change)
+void client_count_sleepers(struct client *client, uint32_t events, int32_t change)
 {
 	for (int d = RX; d <= TX; d++) {
 		if (!(events & (d == TX ? POLLOUT : POLLIN)))
@@ -80,10 +79,10 @@ int daemon_sleep_begin(void *descriptor, uint32_t events)
 	if (found < 0)
 		return found;
 	/* Counted first, then looked: whoever sends after the look sees us waiting. */
-	count_sleepers(client, events, 1);
+	client_count_sleepers(client, events, 1);
 	found = look(client, events);
 	if (found < 0) {
-		count_sleepers(client, events, -1);
+		client_count_sleepers(client, events, -1);
 		client_end_bell(client, bell);
 	}
 	return found;
@@ -96,7 +95,7 @@ int daemon_sleep_end(void *descriptor, uint32_t events)
 
 	if (!bell)
 		return POLLERR;
-	count_sleepers(client, events, -1);
+	client_count_sleepers(client, events, -1);
 	client_end_bell(client, bell);
 	return look(client, events);
 }
@@ -128,7 +127,7 @@ static int sleep_until_ready(struct client *client, const struct sleeper *sleepe
 	int64_t end = now_ms() + timeout_ms;
 	int rc = 0;
 
-	count_sleepers(client, events, 1);
+	client_count_sleepers(client, events, 1);
 	while (rc == 0) {
 		int32_t left = timeout_ms < 0 ? -1 : (int32_t)(end - now_ms());
 
@@ -137,7 +136,7 @@ static int sleep_until_ready(struct client *client, const struct sleeper *sleepe
 			break;
 		rc = sleep_on_bell(client, sleeper, bell, events, left);
 	}
-	count_sleepers(client, events, -1);
+	client_count_sleepers(client, events, -1);
 	return rc;
 }
 

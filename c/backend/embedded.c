@@ -4,16 +4,19 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "../engine/csb_mode.h"
 #include "../engine/thread_life.h"
 #include "backend.h"
 #include "engines.h"
 #include "memory.h"
 #include "script_loop.h"
 #include "sleeper.h"
+#include "sync_loop.h"
 
 struct embedded {
 	struct descriptor descriptor; /* the engine's */
 	struct sleepers sleepers;
+	struct sync_loop loop;
 };
 
 static void wake_waiter(struct waiter *waiter)
@@ -47,6 +50,7 @@ static int embedded_open(const char *instance, void **descriptor)
 		return rc;
 	}
 	sleepers_init(&embedded->sleepers);
+	sync_loop_init(&embedded->loop);
 	*descriptor = embedded;
 	return 0;
 }
@@ -57,15 +61,11 @@ static void embedded_close(void *descriptor)
 
 	engines_close(&engines, &embedded->descriptor);
 	sleepers_destroy(&embedded->sleepers);
+	sync_loop_destroy(&embedded->loop);
 	free(embedded);
 }
 
 /* ---- operations ---- */
-
-static int embedded_control(void *descriptor, struct nmreq_header *header)
-{
-	return descriptor_control(&((struct embedded *)descriptor)->descriptor, header);
-}
 
 static int embedded_map(void *descriptor, uint64_t *out)
 {
@@ -110,7 +110,7 @@ static int poll_now(struct embedded *embedded, uint32_t events)
 	static const struct poll_calls calls = { poll_pending, poll_sync, poll_ready };
 	struct descriptor *descriptor = &embedded->descriptor;
 
-	if (!load_acquire(&descriptor->port))
+	if (!load_acquire(&descriptor->port) || sync_loop_has_csb(&embedded->loop))
 		return POLLERR;
 	return poll_look(&calls, descriptor, descriptor->flags, events);
 }
@@ -184,6 +184,128 @@ static int embedded_poll(void *descriptor, uint32_t events, int32_t timeout_ms)
 	return found;
 }
 
+/* ---- the sync loop ---- */
+
+static int loop_control(void *descriptor, struct nmreq_header *header)
+{
+	return descriptor_control(&((struct embedded *)descriptor)->descriptor, header);
+}
+
+static int loop_is_registered(void *descriptor)
+{
+	return load_acquire(&((struct embedded *)descriptor)->descriptor.port) != NULL;
+}
+
+static uint32_t loop_rings(void *descriptor, enum direction direction)
+{
+	const struct descriptor *bound = &((struct embedded *)descriptor)->descriptor;
+
+	return bound->last[direction] - bound->first[direction];
+}
+
+static void loop_look(void *descriptor, enum direction direction, uint32_t index,
+		      struct ring_pointers *out)
+{
+	csb_mode_look(&((struct embedded *)descriptor)->descriptor, direction, index, out);
+}
+
+static int loop_sync(void *descriptor, enum direction direction, uint32_t index,
+		     struct ring_pointers *pointers)
+{
+	return csb_mode_sync(&((struct embedded *)descriptor)->descriptor, direction, index,
+			     pointers);
+}
+
+/* A sleeper for each direction, so that it is known what has come. */
+struct loop_sleeper {
+	struct sleeper sleeper[2];
+	struct waiter_link links[];
+};
+
+static int loop_sleep_open(void *descriptor, struct loop_sleep *sleep)
+{
+	struct sleepers *sleepers = &((struct embedded *)descriptor)->sleepers;
+	uint32_t count = loop_rings(descriptor, RX) + loop_rings(descriptor, TX);
+	struct loop_sleeper *state = calloc(1, sizeof(*state) + count * sizeof(state->links[0]));
+	int rc = state ? sleeper_enter(sleepers, &state->sleeper[RX]) : -ENOMEM;
+
+	if (rc == 0) {
+		rc = sleeper_enter(sleepers, &state->sleeper[TX]);
+		if (rc < 0)
+			sleeper_leave(sleepers, &state->sleeper[RX]);
+	}
+	if (rc < 0) {
+		free(state);
+		return rc;
+	}
+	for (int d = RX; d <= TX; d++)
+		sleep->fds[d] = state->sleeper[d].waiter.event_fd;
+	sleep->state = state;
+	return 0;
+}
+
+static void loop_sleep_close(void *descriptor, struct loop_sleep *sleep)
+{
+	struct sleepers *sleepers = &((struct embedded *)descriptor)->sleepers;
+	struct loop_sleeper *state = sleep->state;
+
+	sleeper_leave(sleepers, &state->sleeper[TX]);
+	sleeper_leave(sleepers, &state->sleeper[RX]);
+	free(state);
+}
+
+static int loop_sleep_begin(void *descriptor, struct loop_sleep *sleep)
+{
+	struct descriptor *bound = &((struct embedded *)descriptor)->descriptor;
+	struct loop_sleeper *state = sleep->state;
+	uint32_t n = 0;
+
+	for (int d = RX; d <= TX; d++)
+		for (uint32_t i = bound->first[d]; i < bound->last[d]; i++)
+			waiter_enter(&state->links[n++], &bound->port->rings[d][i],
+				     &state->sleeper[d].waiter);
+	return 0;
+}
+
+static void loop_sleep_end(void *descriptor, struct loop_sleep *sleep)
+{
+	struct loop_sleeper *state = sleep->state;
+
+	for (uint32_t n = loop_rings(descriptor, RX) + loop_rings(descriptor, TX); n-- > 0;)
+		waiter_leave(&state->links[n]);
+}
+
+static void loop_silence(void *descriptor, struct loop_sleep *sleep)
+{
+	(void)descriptor;
+	event_take(sleep->fds[RX]);
+	event_take(sleep->fds[TX]);
+}
+
+static const struct sync_loop_calls loop_calls = {
+	.control = loop_control,
+	.is_registered = loop_is_registered,
+	.rings = loop_rings,
+	.look = loop_look,
+	.sync = loop_sync,
+	.sleep_open = loop_sleep_open,
+	.sleep_close = loop_sleep_close,
+	.sleep_begin = loop_sleep_begin,
+	.sleep_end = loop_sleep_end,
+	.silence = loop_silence,
+};
+
+static int embedded_control(void *descriptor, struct nmreq_header *header)
+{
+	return sync_loop_control(&((struct embedded *)descriptor)->loop, &loop_calls, descriptor,
+				 header);
+}
+
+static void embedded_closing(void *descriptor)
+{
+	sync_loop_end(&((struct embedded *)descriptor)->loop);
+}
+
 static void embedded_wake(void *descriptor)
 {
 	sleepers_wake(&((struct embedded *)descriptor)->sleepers);
@@ -200,5 +322,6 @@ const struct backend backend_embedded = {
 	.rxsync = embedded_rxsync,
 	.poll = embedded_poll,
 	.wake = embedded_wake,
+	.closing = embedded_closing,
 	.close = embedded_close,
 };

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../engine/barrier.h"
+#include "../engine/option.h"
 #include "../engine/request.h"
 #include "backend.h"
 #include "kernel_memory.h"
@@ -20,6 +21,7 @@ struct kernel_descriptor {
 	struct spinlock mapping;
 	uint64_t memory_bytes; /* what REGISTER said; 0 before */
 	void *memory; /* NULL before map */
+	uint32_t csb_mode; /* there may be a sync loop */
 };
 
 static int kernel_probe(void)
@@ -71,6 +73,8 @@ static int kernel_control(void *descriptor, struct nmreq_header *header)
 		return -EOPNOTSUPP;
 	if (ioctl(kernel->fd, NIOCCTRL, header) < 0)
 		return -errno;
+	if (option_find(header, NETMAP_REQ_OPT_CSB))
+		store_release(&kernel->csb_mode, 1);
 	if (header->nr_reqtype == NETMAP_REQ_REGISTER) {
 		const struct nmreq_register *reg = (void *)(uintptr_t)header->nr_body;
 
@@ -152,6 +156,19 @@ static void kernel_wake(void *descriptor)
 		return;
 }
 
+static void kernel_closing(void *descriptor)
+{
+	struct kernel_descriptor *kernel = descriptor;
+	struct nmreq_header header = {
+		.nr_version = NETMAP_API,
+		.nr_reqtype = NETMAP_REQ_SYNC_KLOOP_STOP,
+	};
+
+	/* A loop that has yet to begin ends when it does. Without one, nothing is lost. */
+	if (load_acquire(&kernel->csb_mode) && ioctl(kernel->fd, NIOCCTRL, &header) < 0)
+		return;
+}
+
 static void kernel_close(void *descriptor)
 {
 	struct kernel_descriptor *kernel = descriptor;
@@ -176,5 +193,6 @@ const struct backend backend_kernel = {
 	.rxsync = kernel_rxsync,
 	.poll = kernel_poll,
 	.wake = kernel_wake,
+	.closing = kernel_closing,
 	.close = kernel_close,
 };

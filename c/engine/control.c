@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "convert.h"
+#include "csb_mode.h"
 #include "option.h"
 #include "request.h"
 
@@ -200,27 +201,25 @@ static int execute(struct descriptor *descriptor, struct nmreq_header *header)
 		return polling(engine, header);
 	case NETMAP_REQ_POOLS_INFO_GET:
 		return pools_info(engine, header);
+	case NETMAP_REQ_CSB_ENABLE:
+		return control_csb_enable(descriptor, header);
+	case NETMAP_REQ_SYNC_KLOOP_START:
+	case NETMAP_REQ_SYNC_KLOOP_STOP:
+		return -EOPNOTSUPP; /* the host's */
 	default:
 		if (header->nr_reqtype >= VALET_REQ_MEMORY_GET &&
 		    header->nr_reqtype <= VALET_REQ_SHORTAGE_GET)
 			return control_memory(descriptor, header);
 		if (request_is_valet(header->nr_reqtype))
 			return control_valet(descriptor, header);
-		/* The sync loop is not there yet: as a module without it answers. */
 		return -EINVAL;
 	}
 }
 
 int control_request(struct descriptor *descriptor, struct nmreq_header *header)
 {
-	int body_bytes = request_body_bytes(header->nr_reqtype);
-	uint32_t expected = body_bytes > 0 ? (uint32_t)body_bytes : 0;
-	int rc;
+	int rc = request_check(header);
 
-	if (header->nr_version < NETMAP_MIN_API || header->nr_version > NETMAP_MAX_API ||
-	    header->nr_reserved || (expected > 0) != (header->nr_body != 0))
-		return -EINVAL;
-	rc = options_check(header, expected);
 	if (rc < 0)
 		return rc;
 	header->nr_name[NETMAP_REQ_IFNAMSIZ - 1] = '\0';

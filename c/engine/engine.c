@@ -127,6 +127,8 @@ int descriptor_sync(struct descriptor *descriptor, enum direction direction)
 
 	if (!port)
 		return -ENXIO;
+	if (load_acquire(&descriptor->csb_mode))
+		return -EBUSY;
 	for (uint32_t i = descriptor->first[direction]; i < descriptor->last[direction]; i++) {
 		struct ring *ring = &port->rings[direction][i];
 		int one = direction == TX ? ring_txsync(ring) : ring_rxsync(ring);

@@ -42,6 +42,7 @@ struct descriptor {
 	uint64_t if_offset; /* of its netmap_if in the region */
 	uint32_t first[2], last[2];
 	uint64_t flags; /* NR_* */
+	uint32_t csb_mode; /* a sync loop does the syncs: see csb_mode.h */
 	uint32_t extras; /* buffers handed out with it */
 	struct shortage shortage; /* why its last REGISTER failed with ENOMEM */
 };
@@ -63,7 +64,10 @@ int descriptor_control(struct descriptor *descriptor, struct nmreq_header *heade
 /* As LOOKUP_SET, with the whole of a lookup. 1: somebody may still be inside the one before. */
 int descriptor_set_lookup(struct descriptor *descriptor, const char *bridge,
 			  const struct lookup *lookup);
-/* All bound rings of the direction. -ENXIO before REGISTER; else as ring_txsync(). */
+/*
+ * All bound rings of the direction. -ENXIO before REGISTER; -EBUSY in CSB mode; else as
+ * ring_txsync().
+ */
 int descriptor_sync(struct descriptor *descriptor, enum direction direction);
 /* Whether a transmit ring has something to sync. */
 int descriptor_pending(struct descriptor *descriptor);

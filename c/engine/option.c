@@ -95,6 +95,17 @@ int options_check(const struct nmreq_header *header, uint32_t body_bytes)
 	return rc;
 }
 
+int request_check(const struct nmreq_header *header)
+{
+	int body_bytes = request_body_bytes(header->nr_reqtype);
+	uint32_t expected = body_bytes > 0 ? (uint32_t)body_bytes : 0;
+
+	if (header->nr_version < NETMAP_MIN_API || header->nr_version > NETMAP_MAX_API ||
+	    header->nr_reserved || (expected > 0) != (header->nr_body != 0))
+		return -EINVAL;
+	return options_check(header, expected);
+}
+
 void *option_find(const struct nmreq_header *header, uint32_t type)
 {
 	struct nmreq_option *option = option_at(header->nr_options);

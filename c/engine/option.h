@@ -37,6 +37,12 @@ int option_chain_take(struct option_chain *chain, const struct nmreq_option *opt
 int options_check(const struct nmreq_header *header, uint32_t body_bytes);
 
 /*
+ * Everything that a request must be before anybody looks at what it wants: version, reserved field,
+ * a body exactly where there is to be one, and the above.
+ */
+int request_check(const struct nmreq_header *header);
+
+/*
  * The option of that type, for a request that understands it, whose part it is to write nro_status.
  * NULL: there is none. After options_check() only.
  */

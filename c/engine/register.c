@@ -6,6 +6,7 @@
 #include "buffers.h"
 #include "control.h"
 #include "csb.h"
+#include "csb_mode.h"
 #include "monitor.h"
 #include "option.h"
 
@@ -167,6 +168,7 @@ static int bind_rings(struct descriptor *descriptor, struct port *port,
 
 static void close_rings(struct descriptor *descriptor, struct port *port)
 {
+	csb_mode_leave(descriptor, port);
 	for (int d = RX; d <= TX; d++) {
 		for (uint32_t i = descriptor->first[d]; i < descriptor->last[d]; i++) {
 			struct ring *ring = &port->rings[d][i];
@@ -235,6 +237,7 @@ static int register_port(struct descriptor *descriptor, struct nmreq_header *hea
 		.slots = { reg->nr_rx_slots, reg->nr_tx_slots },
 		.extra_buffers = reg->nr_extra_bufs,
 	};
+	struct nmreq_opt_csb *csb;
 	struct port *port;
 	int rc;
 
@@ -261,7 +264,10 @@ static int register_port(struct descriptor *descriptor, struct nmreq_header *hea
 		port_drop_unused(port);
 		return rc;
 	}
-	rc = options_left(header);
+	csb = option_find(header, NETMAP_REQ_OPT_CSB);
+	rc = csb ? csb_mode_enter(descriptor, port, csb) : 0;
+	if (rc == 0)
+		rc = options_left(header);
 	if (rc < 0) {
 		unbind_rings(descriptor, port);
 		return rc;

@@ -16,16 +16,30 @@ static int comes_with_request(const struct ring *ring)
 	return ring->remote && (ring->direction == TX || ring->peer);
 }
 
-int64_t ring_check(struct ring *ring, uint32_t tail)
+/* Where the application says how far it is. */
+static void read_pointers(struct ring *ring, uint32_t *head, uint32_t *cur)
 {
 	struct csb_atok *atok = &csb_of(ring->shared)->atok;
 	int by_request = comes_with_request(ring);
+
+	if (!ring->remote && read_once(&ring->csb_mode)) {
+		*head = ring->csb_head;
+		*cur = ring->csb_cur;
+		return;
+	}
 	/*
 	 * Pairs with the application's store of head, its last: cur and slots are as it left them.
 	 */
-	uint32_t head = load_acquire(by_request ? &atok->head : &ring->shared->head);
-	uint32_t cur = read_once(by_request ? &atok->cur : &ring->shared->cur);
+	*head = load_acquire(by_request ? &atok->head : &ring->shared->head);
+	*cur = read_once(by_request ? &atok->cur : &ring->shared->cur);
+}
+
+int64_t ring_check(struct ring *ring, uint32_t tail)
+{
 	uint32_t owned = ring_distance(ring, ring->hwcur, tail);
+	uint32_t head, cur;
+
+	read_pointers(ring, &head, &cur);
 
 	if (head < ring->slots && cur < ring->slots) {
 		uint32_t to_head = ring_distance(ring, ring->hwcur, head);

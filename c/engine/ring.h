@@ -52,6 +52,8 @@ struct ring {
 	uint32_t hwcur; /* RX: read by senders, with acquire */
 	uint32_t opens; /* descriptors bound to it; written under the control lock */
 	uint32_t exclusive; /* one of them will not share; under the control lock */
+	uint32_t csb_mode; /* head and cur are those below, of the one who syncs */
+	uint32_t csb_head, csb_cur;
 	uint32_t in_script; /* TX: the holder of `busy` waits for a script's lookup */
 	struct bridge_view *using; /* TX: what a forward in progress looks at; see bridge.c */
 	uint64_t packets, bytes; /* TX: taken. RX: delivered, under `lease` */
@@ -83,6 +85,13 @@ struct ring {
 	struct waiter_link *waiters;
 };
 
+/* What a sync is about, where a sync loop does it: see csb_mode.h. */
+struct ring_pointers {
+	uint32_t head, cur; /* in: the application's */
+	uint32_t hwcur, hwtail; /* out: the engine's */
+	uint32_t slots; /* out */
+};
+
 /* Slots from `from` forward to `to`. */
 static inline uint32_t ring_distance(const struct ring *ring, uint32_t from, uint32_t to)
 {
@@ -108,11 +117,12 @@ int64_t ring_check(struct ring *ring, uint32_t tail);
 
 /*
  * Shows the application its new tail. Pairs with its load of tail: slots before it are filled.
- * Another process takes it from the csb, and keeps the ring's header in its core's cache.
+ * Another process takes it from the csb, and keeps the ring's header in its core's cache; in CSB
+ * mode it is the sync loop that shows it.
  */
 static inline void ring_show_tail(struct ring *ring, uint32_t tail)
 {
-	if (!ring->remote)
+	if (!ring->remote && !read_once(&ring->csb_mode))
 		store_release(&ring->shared->tail, tail);
 }
 

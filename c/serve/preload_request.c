@@ -201,6 +201,12 @@ static int scatter(struct request *request, int rc)
 	return rc;
 }
 
+/* They stay in this process, and one of them lasts until the other comes. */
+static int is_of_loop(uint16_t type)
+{
+	return type == NETMAP_REQ_SYNC_KLOOP_START || type == NETMAP_REQ_SYNC_KLOOP_STOP;
+}
+
 int request_new(void *descriptor, void *argument)
 {
 	struct request request;
@@ -216,7 +222,9 @@ int request_new(void *descriptor, void *argument)
 	request.body = request.header.nr_body;
 	request.options = request.header.nr_options;
 	rc = gather(&request);
-	if (rc == 0) {
+	if (rc == 0 && is_of_loop(request.header.nr_reqtype)) {
+		rc = backend_daemon.control(descriptor, &request.header);
+	} else if (rc == 0) {
 		int cancel = connection_lock(descriptor);
 
 		rc = backend_daemon.control(descriptor, &request.header);

@@ -149,14 +149,4 @@ forEachBackend((backend) => {
     }
     assert.equal(set(`${scene.bridgeName}:no`, 11), "EINVAL");
   });
-
-  backend.test("the sync loop is not there yet, and does not pretend to be", {
-    skip: { kernel: "the kernel has it" },
-  }, (scene) => {
-    using raw = new RawDescriptor(scene);
-    for (const type of [RequestType.SYNC_KLOOP_START, RequestType.CSB_ENABLE]) {
-      const code = raw.request(type, "");
-      assert.ok(code === "EINVAL" || code === "EOPNOTSUPP", code);
-    }
-  });
 });

@@ -37,7 +37,12 @@ Deno.test("symbols.ts declares each function of valet.h with its types", () => {
     assert.equal(symbol.result, result.includes("*") ? "pointer" : typeOf(result), name);
     declared.delete(name);
   }
-  assert.deepEqual([...declared], ["valet_poll_async", "valet_serve_wait_async"]);
+  assert.deepEqual([...declared], [
+    "valet_poll_async",
+    "valet_sync_loop_stop_async",
+    "valet_sync_loop_wait_async",
+    "valet_serve_wait_async",
+  ]);
   assert.deepEqual(SYMBOLS.valet_poll_async.parameters, SYMBOLS.valet_poll.parameters);
   assert.deepEqual(SYMBOLS.valet_serve_wait_async.parameters, SYMBOLS.valet_serve_wait.parameters);
 });
