@@ -36,7 +36,7 @@
 
 /*
  * Exports uint32_t function(struct valet_packet *packet, uint32_t source): it returns a port index,
- * VALET_BROADCAST, VALET_DROP or VALET_LEARN, and may set packet->ring.
+ * VALET_BROADCAST, VALET_DROP or VALET_LEARN, and may set packet->ring and packet->copy_to.
  */
 #define VALET_LOOKUP_PACKET(function)                                             \
 	static int32_t valet_hook_batch(struct valet_batch *batch, void *context) \
@@ -121,6 +121,27 @@ static inline uint64_t valet_u48_at(const uint8_t *data, int64_t readable, int64
 	return valet_u16_at(data, readable, at) << 32 | valet_u32_at(data, readable, at + 2);
 }
 
+/* Writes the low bits of a number, big-endian; nothing where it would not fit as a whole. */
+static inline void valet_set_u8_at(uint8_t *data, int64_t readable, int64_t at, int64_t value)
+{
+	if (at >= 0 && at < readable)
+		*(volatile uint8_t *)(data + at) = (uint8_t)value;
+}
+
+static inline void valet_set_u16_at(uint8_t *data, int64_t readable, int64_t at, int64_t value)
+{
+	if (at >= 0 && at + 2 <= readable)
+		((volatile struct valet_unaligned_u16 *)(data + at))->value =
+			__builtin_bswap16((uint16_t)value);
+}
+
+static inline void valet_set_u32_at(uint8_t *data, int64_t readable, int64_t at, int64_t value)
+{
+	if (at >= 0 && at + 4 <= readable)
+		((volatile struct valet_unaligned_u32 *)(data + at))->value =
+			__builtin_bswap32((uint32_t)value);
+}
+
 /* The same of a packet: of its first fragment, as lookups in TypeScript see it. */
 static inline uint32_t valet_u8(const struct valet_packet *packet, uint32_t at)
 {
@@ -140,6 +161,21 @@ static inline uint32_t valet_u32(const struct valet_packet *packet, uint32_t at)
 static inline uint64_t valet_u48(const struct valet_packet *packet, uint32_t at)
 {
 	return valet_u48_at(packet->data, packet->first_length, at);
+}
+
+static inline void valet_set_u8(const struct valet_packet *packet, uint32_t at, uint32_t value)
+{
+	valet_set_u8_at(packet->data, packet->first_length, at, value);
+}
+
+static inline void valet_set_u16(const struct valet_packet *packet, uint32_t at, uint32_t value)
+{
+	valet_set_u16_at(packet->data, packet->first_length, at, value);
+}
+
+static inline void valet_set_u32(const struct valet_packet *packet, uint32_t at, uint32_t value)
+{
+	valet_set_u32_at(packet->data, packet->first_length, at, value);
 }
 
 /* What compiled hooks compute with; see hook/ir.ts. */

@@ -21,12 +21,14 @@
 #define VALET_BATCH_PACKETS 256 /* the most packets that a lookup is called with at once */
 
 /*
- * One packet, 32 bytes. Everything but `destination` and `ring` is for reading.
+ * One packet, 32 bytes. Everything but `destination`, `ring`, `copy_to` and the bytes at `data` is for
+ * reading. What is written at `data`, within `first_length`, is what the receivers get; it is written
+ * into the sender's buffer, which shows it afterwards.
  * Port indices 254 and 255 are never given to a port, so that the two constants keep their meaning
  * on bridges with more ports than that.
  */
 struct valet_packet {
-	const uint8_t *data; /* first byte of the frame, in the source port's region */
+	uint8_t *data; /* first byte of the frame, in the source port's region */
 	uint32_t length; /* of the whole frame, in bytes */
 	uint16_t first_length; /* of the first fragment: the bytes readable at `data` */
 	uint16_t fragments; /* slots that the frame takes, 1 to NETMAP_MAX_FRAGS */
@@ -34,7 +36,8 @@ struct valet_packet {
 				 is at first) */
 	uint32_t ring; /* in: the source's ring; out: the destination's, taken modulo its rings */
 	uint32_t more; /* index of the second fragment among the batch's further fragments */
-	uint32_t reserved;
+	uint32_t copy_to; /* out: index of a port that gets it as well, or VALET_DROP (as it is at
+			     first); once where that port is reached by `destination` too */
 };
 
 _Static_assert(sizeof(struct valet_packet) == 32, "ffi/lookup_batch.ts knows this layout");

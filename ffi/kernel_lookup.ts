@@ -26,6 +26,10 @@ export interface KernelLookupCounters {
   readonly garbage: number;
   /** Dropped: indirect buffers, which a program cannot see. */
   readonly unsupported: number;
+  /** Copied to a port, besides what became of the packet. */
+  readonly copies: number;
+  /** Copies that could not be made: no such port, or its ring is full or closed. */
+  readonly copiesLost: number;
 }
 
 /** What a bridge of the kernel has for a lookup. */
@@ -59,7 +63,7 @@ export const MODULE_REQUEST = {
 } as const;
 
 /** VALET_MODULE_VERSION, and the commands. */
-export const MODULE_VERSION = 0x4c41_5601;
+export const MODULE_VERSION = 0x4c41_5602;
 /** See {@linkcode MODULE_VERSION}. */
 export const ModuleCommand = { LOAD: 1, UNLOAD: 2, STATS: 3 } as const;
 
@@ -73,6 +77,8 @@ export const MODULE_COUNTERS: readonly (keyof KernelLookupCounters)[] = [
   "noPort",
   "garbage",
   "unsupported",
+  "copies",
+  "copiesLost",
 ];
 
 const BUILD = "build it from c/module for this kernel and netmap, then insmod valet_lookup.ko";

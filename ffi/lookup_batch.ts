@@ -18,6 +18,7 @@ const LENGTH = 2;
 const FIRST_LENGTH_AND_FRAGMENTS = 3;
 const DESTINATION = 4;
 const RING = 5;
+const COPY_TO = 7;
 
 const GARBAGE = 0xffffffff;
 const TWO_32 = 0x1_0000_0000;
@@ -123,6 +124,16 @@ export class LookupBatch {
     this.#table[this.#at(index) + RING] = checkInteger("ring", ring, 0, 0xffffffff);
   }
 
+  /**
+   * Says which port gets a packet as well, wherever else it goes.
+   *
+   * @param index of the packet
+   * @param port index of a port, or DROP for none; what is no such number is counted as garbage
+   */
+  setCopy(index: number, port: number): void {
+    this.#table[this.#at(index) + COPY_TO] = checkedPort(port);
+  }
+
   /** The packets, as from `packet()`. */
   *[Symbol.iterator](): Generator<LookupPacket, void, void> {
     for (let i = 0; i < this.#length; i++) yield this.packet(i);
@@ -145,6 +156,7 @@ export class LookupBatch {
       } catch (error) {
         if (caught === undefined) throw error;
         const { index } = this.#packet;
+        this.#packet.copyTo = DROP;
         this.setDestination(index, caught(error));
         from = index + 1;
       }
@@ -164,6 +176,10 @@ export class LookupBatch {
       const port = lookup(packet);
       table[at + DESTINATION] = checkedPort(port);
       if (packet.ring !== ring) this.setRing(i, packet.ring);
+      if (packet.copyTo !== DROP) {
+        table[at + COPY_TO] = checkedPort(packet.copyTo);
+        packet.copyTo = DROP;
+      }
     }
   }
 
@@ -188,6 +204,7 @@ export class LookupBatch {
   /** Points at nothing. */
   end(): void {
     this.#packet.hide();
+    this.#packet.copyTo = DROP;
     this.#table = NO_TABLE;
     this.#view = NO_MEMORY;
     this.#length = 0;

@@ -46,6 +46,8 @@ export class Analysis {
   readonly ring: Variable = { name: "packet.ring", mutable: true, all: undefined };
   /** True once an assignment of it has been seen. */
   isRingAssigned = false;
+  /** 1 where bytes may have been written that headers are found by, else 0. */
+  readonly written: Variable = { name: "packet", mutable: true, all: undefined };
 
   /** About a hook that was parsed. */
   constructor(hook: ParsedHook, constants: HookConstants, tables: HookTables) {

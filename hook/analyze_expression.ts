@@ -7,7 +7,7 @@
 import type { Analysis } from "./analysis.ts";
 import { binaryValue, bitsOf, refuse } from "./analyze_operator.ts";
 import { isMathFunction, MATH_FUNCTIONS, memberOf } from "./constants.ts";
-import { FIELDS, READERS, UNREADABLE } from "./fields.ts";
+import { DIRECT_FIELDS, FIELDS, READERS, UNREADABLE } from "./fields.ts";
 import { operate, type Range } from "./range.ts";
 import { refine } from "./refine.ts";
 import type {
@@ -229,7 +229,10 @@ export class ExpressionAnalyzer {
     if (meaning?.is === "packet") {
       if (name === "ring") return state!.get(analysis.ring)!;
       const field = Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined;
-      if (field !== undefined) return { kind: field.kind, lo: 0, hi: field.hi };
+      if (field !== undefined) {
+        if (!DIRECT_FIELDS.includes(name)) checkHeaders(analysis, node, state);
+        return { kind: field.kind, lo: 0, hi: field.hi };
+      }
       this.#unreadable(node, name);
     }
     if (meaning?.is === "constant") {
@@ -319,6 +322,17 @@ export class ExpressionAnalyzer {
     this.#analysis.note(node, booleanIn(truth));
     return truth;
   }
+}
+
+/** Headers are found once, so not by bytes that the hook itself has written. */
+export function checkHeaders(analysis: Analysis, node: Node, state: State): void {
+  if (state?.get(analysis.written)?.hi !== 1) return;
+  analysis.fail(
+    node,
+    `"${analysis.text(node)}" behind setU8(), setU16() or setU32()`,
+    "these may have changed where it is",
+    "Do it before, and keep what you read in a const; or read with u8(), u16() or u32()",
+  );
 }
 
 /** Of a value what counts as false. */

@@ -9,6 +9,7 @@
 import type { Analysis } from "./analysis.ts";
 import { ExpressionAnalyzer } from "./analyze_expression.ts";
 import { binaryValue, isQuotient, refuse } from "./analyze_operator.ts";
+import { analyzeCopy, analyzeWrite } from "./analyze_write.ts";
 import { UINT32, within } from "./range.ts";
 import { refine } from "./refine.ts";
 import { analyzeSwitch } from "./switch.ts";
@@ -173,7 +174,11 @@ export class StatementAnalyzer {
   #effect(node: ExpressionNode, scope: Scope, state: State): State {
     if (node.type === "AssignmentExpression") return this.#assignment(node, scope, state);
     if (node.type === "UpdateExpression") return this.#update(node, scope, state);
-    if (node.type === "CallExpression" && this.#tableCall(node, scope, state)) return state;
+    if (node.type === "CallExpression") {
+      if (this.#tableCall(node, scope, state)) return state;
+      const behind = analyzeWrite(this.#analysis, this.expressions, node, scope, state);
+      if (behind !== undefined) return behind;
+    }
     this.expressions.value(node, scope, state); // may have more to say
     const problem = "it has no effect";
     return this.#analysis.fail(node, "this statement", problem, "Use its value, or leave it out");
@@ -205,7 +210,7 @@ export class StatementAnalyzer {
       const text = analysis.text(node);
       const mend = meaning?.is === "table"
         ? "Call its set()"
-        : "Of a packet, `ring` can be assigned; use a variable for the rest";
+        : "Of a packet, `ring` and `copyTo` can be assigned, and setU8() and the like write it";
       return analysis.fail(node, `an assignment to "${text}"`, "it cannot be changed", mend);
     }
     if (node.type !== "Identifier") return unsupported(analysis, node);
@@ -220,6 +225,7 @@ export class StatementAnalyzer {
   }
 
   #assignment(node: Assignment, scope: Scope, state: State): State {
+    if (analyzeCopy(this.#analysis, this.expressions, node, scope, state)) return state;
     const { left, right } = node;
     const variable = this.#target(left, scope);
     const operator = node.operator.slice(0, -1);

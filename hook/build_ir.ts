@@ -204,6 +204,11 @@ export class StatementBuilder {
     return { op: "set", local, value, position: this.position };
   }
 
+  /** See {@linkcode StoreStatement}. */
+  store(size: 1 | 2 | 4, at: Expression, value: Expression): Statement {
+    return { op: "store", size, at, value, position: this.position };
+  }
+
   /** See {@linkcode IfStatement}. */
   if(test: Expression, yes: readonly Statement[], no: readonly Statement[] = []): Statement {
     return { op: "if", test, yes, no, position: this.position };

@@ -56,7 +56,7 @@ export function generateFunction(program: HookProgram, name: string): string {
   return `${tables}/* ${comment(program.name)} */
 static inline uint32_t ${name}(struct valet_packet *packet, uint32_t source${context})
 {
-\tconst uint8_t *data = packet->data;
+\tuint8_t *data = packet->data;
 \tconst int64_t readable = packet->first_length;
 ${locals.length === 0 ? "" : `\tint64_t ${locals.join(", ")};\n`}
 \t(void)source, (void)data, (void)readable;
@@ -106,6 +106,15 @@ class Generator {
         return `${indent}v${statement.local.id} = ${this.#bare(statement.value)};${place}\n`;
       case "ring":
         return `${indent}packet->ring = (uint32_t)${this.#value(statement.value)};${place}\n`;
+      case "copy":
+        return `${indent}packet->copy_to = (uint32_t)${this.#value(statement.value)};${place}\n`;
+      case "store": {
+        const { size, at, value } = statement;
+        const call = `valet_set_u${8 * size}_at(data, readable, ${this.#bare(at)}, ${
+          this.#bare(value)
+        })`;
+        return `${indent}${call};${place}\n`;
+      }
       case "effect":
         return `${indent}${this.#value(statement.value)};${place}\n`;
       case "if": {

@@ -6,10 +6,10 @@
  * @module
  */
 
-import { LEARN } from "../ffi/constants.ts";
 import type { TableLayout } from "../ffi/table_home.ts";
 import { Alu, Assembler, Jump, Label, type MapReference, type Register } from "./ebpf_assembler.ts";
 import { ExpressionWriter, type Widening } from "./ebpf_expression.ts";
+import { ModuleResult, ResultWriter } from "./ebpf_result.ts";
 import { CONTEXT, DATA_END, FRAME, SCRATCH, XDP_MD } from "./ebpf_registers.ts";
 import { Storage } from "./ebpf_storage.ts";
 import { MapWriter } from "./ebpf_tables.ts";
@@ -23,28 +23,7 @@ import type {
   ProgramTable,
   Statement,
 } from "./ir.ts";
-import { bodiesOf, expressionOf, operands } from "./walk.ts";
-
-/** Results of a program besides port indices: `VALET_MODULE_...` of `c/uapi/valet_module.h`. */
-export const ModuleResult = {
-  /** To every other port. */
-  BROADCAST: 254,
-  /** To nobody. */
-  DROP: 255,
-  /** The learning bridge decides. */
-  LEARN: 256,
-  /** Not a result: what hooks return that is none. */
-  GARBAGE: 0xfff,
-} as const;
-
-/** Bits of a program's result that are the port; above them is the ring + 1. */
-export const MODULE_RING_SHIFT = 12;
-
-/**
- * What rings are taken modulo of first: the least number that is a multiple of all numbers of rings
- * that a port can have (1 to 16), so that the receiver's own modulo gives the same.
- */
-const RINGS_MULTIPLE = 720_720;
+import { bodiesOf, expressionsOf, operands } from "./walk.ts";
 
 /** What a program is called with. */
 const ARGUMENT: Register = 1;
@@ -97,13 +76,14 @@ export function toEbpf(program: HookProgram, layouts: readonly TableLayout[] = [
 interface Needs {
   readonly inputs: Set<Input>;
   ring: boolean;
+  copy: boolean;
 }
 
 function needsOf(statements: readonly Statement[], needs: Needs): Needs {
   for (const statement of statements) {
     if (statement.op === "ring") needs.ring = true;
-    const expression = expressionOf(statement);
-    if (expression !== undefined) inputsOf(expression, needs.inputs);
+    if (statement.op === "copy") needs.copy = true;
+    for (const expression of expressionsOf(statement)) inputsOf(expression, needs.inputs);
     for (const body of bodiesOf(statement)) needsOf(body, needs);
   }
   return needs;
@@ -122,8 +102,7 @@ class ProgramWriter {
   readonly #inputs = new Map<Input, number>();
   readonly #expressions: ExpressionWriter;
   readonly #widening: Widening | undefined;
-  /** Where the chosen ring is, if there can be one. */
-  readonly #ring: number | undefined;
+  readonly #result: ResultWriter;
   readonly #ends = new Map<number, Label>();
   /** Where a loop goes that runs longer than it can. */
   readonly #impossible = new Label();
@@ -131,11 +110,11 @@ class ProgramWriter {
   constructor(program: HookProgram, layouts: readonly TableLayout[]) {
     this.#program = program;
     this.#storage = new Storage(program);
-    this.#needs = needsOf(program.body, { inputs: new Set(), ring: false });
+    this.#needs = needsOf(program.body, { inputs: new Set(), ring: false, copy: false });
     for (const input of this.#needs.inputs) {
       if (input !== "readable") this.#inputs.set(input, this.#storage.reserve(8));
     }
-    this.#ring = this.#needs.ring ? this.#storage.reserve(8) : undefined;
+    this.#result = new ResultWriter(this.asm, this.#storage, this.#needs);
     const widened = widenedLocals(program);
     this.#widening = widened && {
       zero: this.#storage.reserve(8),
@@ -185,7 +164,7 @@ class ProgramWriter {
     if (["ring", "fragments", "length"].some((name) => this.#inputs.has(name as Input))) {
       this.#frame();
     }
-    if (this.#ring !== undefined) asm.storeImmediate(8, FRAME, this.#ring, 0);
+    this.#result.begin();
   }
 
   /** What `ingress_ifindex` says of the frame: 6 bits ring + 1, 7 bits fragments, then the length. */
@@ -244,7 +223,13 @@ class ProgramWriter {
         expressions.assign(statement.local, statement.value);
         break;
       case "ring":
-        this.#chooseRing(statement.value);
+        this.#result.ring(expressions.value(statement.value), statement.value);
+        break;
+      case "copy":
+        this.#result.copy(expressions.value(statement.value));
+        break;
+      case "store":
+        expressions.write(statement);
         break;
       case "effect":
         expressions.value(statement.value);
@@ -300,47 +285,9 @@ class ProgramWriter {
     this.#storage.giveBack(counter);
   }
 
-  #chooseRing(value: Expression): void {
-    const { asm } = this;
-    const register = this.#expressions.value(value);
-    if (value.hi >= RINGS_MULTIPLE) asm.aluImmediate(Alu.mod, register, RINGS_MULTIPLE);
-    asm.aluImmediate(Alu.add, register, 1);
-    asm.aluImmediate(Alu.lsh, register, MODULE_RING_SHIFT);
-    asm.store(8, FRAME, this.#ring!, register);
-  }
-
   #return(value: Expression): void {
-    const { asm } = this;
-    if (value.op === "const") {
-      asm.set(0, resultOf(value.value));
-    } else {
-      asm.move(0, this.#expressions.value(value));
-      if (value.hi > ModuleResult.DROP) this.#checkResult();
-    }
-    if (this.#ring !== undefined) {
-      asm.load(8, SCRATCH, FRAME, this.#ring);
-      asm.alu(Alu.or, 0, SCRATCH);
-    }
-    asm.exit();
+    if (value.op === "const") return this.#result.end(value.value, value.value);
+    this.asm.move(0, this.#expressions.value(value));
+    this.#result.end(undefined, value.hi);
   }
-
-  /** What is in register 0 may be no port index. */
-  #checkResult(): void {
-    const { asm } = this;
-    const done = new Label(), garbage = new Label();
-    asm.jumpIfImmediate(Jump.le, 0, ModuleResult.DROP, done);
-    asm.set(SCRATCH, LEARN);
-    asm.jumpIf(Jump.ne, 0, SCRATCH, garbage);
-    asm.set(0, ModuleResult.LEARN);
-    asm.jump(done);
-    asm.place(garbage);
-    asm.set(0, ModuleResult.GARBAGE);
-    asm.place(done);
-  }
-}
-
-/** What the module is told for what a hook returns. */
-export function resultOf(value: number): number {
-  if (value <= ModuleResult.DROP) return value;
-  return value === LEARN ? ModuleResult.LEARN : ModuleResult.GARBAGE;
 }

@@ -13,48 +13,22 @@
  * @module
  */
 
-import {
-  Alu,
-  type AluOperation,
-  type Assembler,
-  isImmediate,
-  Jump,
-  type JumpCondition,
-  Label,
-  type Register,
-} from "./ebpf_assembler.ts";
+import { Alu, type Assembler, isImmediate, Jump, Label, type Register } from "./ebpf_assembler.ts";
 import { hasCall } from "./build_ir.ts";
-import { isPlainOffset, loadAt, loadBehind } from "./ebpf_packet.ts";
+import { isPlainOffset, loadAt, loadBehind, storeAt, storeBehind } from "./ebpf_packet.ts";
+import { ARITHMETIC, COMPARISONS, isLinked, OPPOSITES } from "./ebpf_operators.ts";
 import { CONTEXT, DATA_END, FRAME, SCRATCH, VALUES, XDP_MD } from "./ebpf_registers.ts";
 import type { Storage } from "./ebpf_storage.ts";
-import type { Binary, Cond, Expression, Input, Load, Local, TableCall } from "./ir.ts";
-
-const ARITHMETIC: Readonly<Record<string, AluOperation>> = {
-  add: Alu.add,
-  sub: Alu.sub,
-  mul: Alu.mul,
-  div: Alu.div,
-  mod: Alu.mod,
-  and: Alu.and,
-  or: Alu.or,
-  xor: Alu.xor,
-  shl: Alu.lsh,
-  shr: Alu.arsh,
-};
-
-const COMPARISONS: Readonly<Record<string, JumpCondition>> = {
-  eq: Jump.eq,
-  ne: Jump.ne,
-  lt: Jump.slt,
-  le: Jump.sle,
-};
-
-const OPPOSITES: Readonly<Record<string, JumpCondition>> = {
-  eq: Jump.ne,
-  ne: Jump.eq,
-  lt: Jump.sge,
-  le: Jump.sgt,
-};
+import type {
+  Binary,
+  Cond,
+  Expression,
+  Input,
+  Load,
+  Local,
+  StoreStatement,
+  TableCall,
+} from "./ir.ts";
 
 /** Writes table operations; they spoil registers 0 to 5. */
 export interface TableWriter {
@@ -68,26 +42,6 @@ export interface Widening {
   readonly zero: number;
   /** Whether an assignment does. */
   wants(local: Local, value: Expression): boolean;
-}
-
-/** True if the verifier may know that a value is a variable's, or that and a constant. */
-function isLinked(expression: Expression): boolean {
-  switch (expression.op) {
-    case "get":
-      return true;
-    case "add":
-    case "sub":
-      return expression.right.op === "const" && isLinked(expression.left);
-    case "min":
-    case "max":
-      return isLinked(expression.left) || isLinked(expression.right);
-    case "cond":
-      return isLinked(expression.yes) || isLinked(expression.no);
-    case "let":
-      return isLinked(expression.body);
-    default:
-      return false;
-  }
 }
 
 /** Writes expressions. */
@@ -364,6 +318,20 @@ export class ExpressionWriter {
   #signExtend(register: Register): void {
     this.#asm.aluImmediate(Alu.lsh, register, 32);
     this.#asm.aluImmediate(Alu.arsh, register, 32);
+  }
+
+  /** Writes into the packet. */
+  write({ size, at, value }: StoreStatement): void {
+    const asm = this.#asm;
+    const from = this.value(value);
+    if (isPlainOffset(at, size)) return storeAt(asm, size, at.value, from);
+    const slot = this.#storage.borrow();
+    asm.store(8, FRAME, slot, from);
+    const place = this.value(at);
+    this.#unlink(place, at);
+    asm.load(8, VALUES[1], FRAME, slot);
+    this.#storage.giveBack(slot);
+    storeBehind(asm, size, place, VALUES[1]);
   }
 
   /** A number of the packet, 0 beyond its end. */

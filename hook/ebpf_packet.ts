@@ -54,6 +54,36 @@ function orZero(asm: Assembler, to: Register, outside: Label): void {
   asm.place(end);
 }
 
+/** Stores a register's low bytes at a known place, if it is there. Spoils it, and registers 0 and 5. */
+export function storeAt(asm: Assembler, size: 1 | 2 | 4, at: number, from: Register): void {
+  const outside = new Label();
+  toNetwork(asm, size, from);
+  asm.load(4, 0, CONTEXT, XDP_MD.data);
+  asm.move(SCRATCH, 0);
+  asm.aluImmediate(Alu.add, SCRATCH, at + size);
+  asm.jumpIf(Jump.gt, SCRATCH, DATA_END, outside);
+  asm.store(size, 0, at, from);
+  asm.place(outside);
+}
+
+/** The same at the place that is in a register. */
+export function storeBehind(asm: Assembler, size: 1 | 2 | 4, at: Register, from: Register): void {
+  const outside = new Label();
+  toNetwork(asm, size, from);
+  asm.jumpIfImmediate(Jump.gt, at, PACKET_OFFSET_MAX - size, outside);
+  asm.load(4, 0, CONTEXT, XDP_MD.data);
+  asm.alu(Alu.add, 0, at);
+  asm.move(SCRATCH, 0);
+  asm.aluImmediate(Alu.add, SCRATCH, size);
+  asm.jumpIf(Jump.gt, SCRATCH, DATA_END, outside);
+  asm.store(size, 0, 0, from);
+  asm.place(outside);
+}
+
+function toNetwork(asm: Assembler, size: 1 | 2 | 4, register: Register): void {
+  if (size > 1) asm.fromNetwork(register, size === 2 ? 16 : 32); // the same exchange
+}
+
 /** From register 0. */
 function loadBytes(asm: Assembler, size: Bytes, to: Register, offset: number): void {
   if (size === 6) {

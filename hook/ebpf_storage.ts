@@ -43,7 +43,12 @@ class Uses {
         this.#expression(statement.value);
         this.#use(statement.local);
         break;
+      case "store":
+        this.#expression(statement.at);
+        this.#expression(statement.value);
+        break;
       case "ring":
+      case "copy":
       case "effect":
       case "return":
         this.#expression(statement.value);

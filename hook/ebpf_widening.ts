@@ -7,7 +7,7 @@
 
 import { isImmediate } from "./ebpf_assembler.ts";
 import type { Expression, HookProgram, Local, Statement } from "./ir.ts";
-import { bodiesOf, expressionOf, operands } from "./walk.ts";
+import { bodiesOf, expressionsOf, operands } from "./walk.ts";
 
 /** Most bits that a mask in an instruction has. */
 const MASK_BITS = 31;
@@ -41,8 +41,8 @@ export function isWidened(local: Local, value: Expression): boolean {
 
 function inStatements(statements: readonly Statement[], places: Set<Local>): void {
   for (const statement of statements) {
-    const expression = expressionOf(statement);
-    if (expression !== undefined) inExpression(expression, places);
+    for (const expression of expressionsOf(statement)) inExpression(expression, places);
+    if (statement.op === "store") addParts(statement.at, places);
     if (statement.op === "set" && places.has(statement.local)) addParts(statement.value, places);
     for (const body of bodiesOf(statement)) inStatements(body, places);
   }

@@ -128,6 +128,18 @@ export const FIELDS: Readonly<Record<string, Field>> = {
     )),
 };
 
+/** Those that no header has to be found for. */
+export const DIRECT_FIELDS: readonly string[] = [
+  "port",
+  "length",
+  "readableLength",
+  "fragments",
+  "destinationMac",
+  "sourceMac",
+  "isBroadcast",
+  "isMulticast",
+];
+
 /** Functions of a packet that read a number at an offset, and its bytes. */
 export const READERS: Readonly<Record<string, 1 | 2 | 4>> = {
   u8: 1,
@@ -156,5 +168,6 @@ export const UNREADABLE: Readonly<Record<string, string>> = {
   headers: MEMORY,
   bytes: MEMORY,
   copy: MEMORY,
+  copyTo: "it can only be assigned; keep what you assign in a variable",
   index: "a compiled hook is not told the packet's place in its batch; count in a table",
 };

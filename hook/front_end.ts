@@ -80,7 +80,10 @@ function analyze(analysis: Analysis, { tree }: ParsedHook): void {
   const analyzer = new StatementAnalyzer(analysis);
   const ring = numberIn(UINT32);
   analysis.assigned(analysis.ring, ring);
-  const state: State = new Map<Variable, typeof ring>([[analysis.ring, ring]]);
+  const state: State = new Map<Variable, typeof ring>([
+    [analysis.ring, ring],
+    [analysis.written, numberIn({ lo: 0, hi: 0 })],
+  ]);
   if (tree.body.type !== "BlockStatement") {
     return analyzer.returned(tree.body, new Scope(scope), state);
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DROP } from "../ffi/constants.ts";
 import { ABSENT, type Expression, type HookProgram, type Input, type Statement } from "./ir.ts";
 import type { HookTable } from "./table.ts";
 
@@ -19,6 +20,8 @@ export interface Decision {
   readonly port: number;
   /** Ring at the destination. */
   readonly ring: number;
+  /** Port that gets it as well, `DROP` if none does. */
+  readonly copyTo: number;
 }
 
 /** What ends a statement: an answer, or the label that is left. */
@@ -38,7 +41,7 @@ export function interpret(
   const run = new Run(program, packet, tables);
   const outcome = run.list(program.body);
   if (outcome === undefined || "label" in outcome) throw new RangeError("Ended without a return");
-  return { port: outcome.port, ring: run.ring };
+  return { port: outcome.port, ring: run.ring, copyTo: run.copyTo };
 }
 
 class Run {
@@ -46,6 +49,7 @@ class Run {
   readonly #tables: readonly HookTable[];
   readonly #locals: (number | undefined)[];
   ring: number;
+  copyTo: number = DROP;
 
   constructor(program: HookProgram, packet: InterpretedPacket, tables: readonly HookTable[]) {
     this.#packet = packet;
@@ -69,6 +73,12 @@ class Run {
         return undefined;
       case "ring":
         this.ring = this.#value(statement.value);
+        return undefined;
+      case "copy":
+        this.copyTo = this.#value(statement.value);
+        return undefined;
+      case "store":
+        this.#store(statement.size, this.#value(statement.at), this.#value(statement.value));
         return undefined;
       case "effect":
         this.#value(statement.value);
@@ -141,6 +151,14 @@ class Run {
     let value = 0;
     for (let i = 0; i < size; i++) value = value * 256 + bytes[at + i];
     return value;
+  }
+
+  #store(size: number, at: number, value: number): void {
+    const { bytes, readable } = this.#packet;
+    if (at < 0 || at + size > readable) return;
+    for (let i = size - 1; i >= 0; i--, value = Math.floor(value / 256)) {
+      bytes[at + i] = ((value % 256) + 256) % 256;
+    }
   }
 }
 

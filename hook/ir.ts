@@ -236,6 +236,33 @@ export interface RingStatement {
   readonly position: Position;
 }
 
+/** Names a port that gets the packet as well, 0 to 2^32 - 1; `DROP`: none. */
+export interface CopyStatement {
+  /** What it is. */
+  readonly op: "copy";
+  /** Index of the port. */
+  readonly value: Expression;
+  /** Where it is in the source. */
+  readonly position: Position;
+}
+
+/**
+ * Writes the low `size` bytes of a value, any one, into the packet, big-endian; nothing unless 0 <= `at`
+ * and `at + size` <= `readable`. Loads that are evaluated afterwards see it.
+ */
+export interface StoreStatement {
+  /** What it is. */
+  readonly op: "store";
+  /** Bytes. */
+  readonly size: 1 | 2 | 4;
+  /** Offset in the packet; any value. */
+  readonly at: Expression;
+  /** What is written. */
+  readonly value: Expression;
+  /** Where it is in the source. */
+  readonly position: Position;
+}
+
 /** A table operation for its effect. */
 export interface EffectStatement {
   /** What it is. */
@@ -313,6 +340,8 @@ export interface ReturnStatement {
 export type Statement =
   | SetStatement
   | RingStatement
+  | CopyStatement
+  | StoreStatement
   | EffectStatement
   | IfStatement
   | BlockStatement

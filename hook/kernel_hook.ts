@@ -8,6 +8,7 @@ import type { LookupTable } from "../ffi/lookup_table.ts";
 import type { BpfProgram } from "./bpf.ts";
 import { toEbpf } from "./ebpf.ts";
 import { loadEbpf } from "./ebpf_load.ts";
+import { RingError } from "./ebpf_result.ts";
 import { StackError } from "./ebpf_storage.ts";
 import { HookBuildError } from "./errors.ts";
 import type { HookProgram } from "./ir.ts";
@@ -51,6 +52,8 @@ function compileEbpf(
       cause: error,
       hint: error instanceof StackError
         ? "Use fewer variables at a time, or fewer of the packet's fields"
+        : error instanceof RingError
+        ? "Write packet.ring = (...) % 16, or as many rings as the receivers have"
         : "Make it shorter",
     });
   }

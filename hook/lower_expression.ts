@@ -57,14 +57,15 @@ export function narrow(expression: Expression, { lo, hi }: Range): Expression {
 export class ExpressionLowering {
   readonly #analysis: Analysis;
   readonly #names: Names;
-  readonly #headers: Headers;
+  /** The variables of the headers. */
+  readonly headers: Headers;
   readonly #locals = new Map<Variable, Local>();
 
   /** With what the analysis has found. */
   constructor(analysis: Analysis, names: Names, headers: Headers) {
     this.#analysis = analysis;
     this.#names = names;
-    this.#headers = headers;
+    this.headers = headers;
   }
 
   /** True if the hook chooses a ring; otherwise it stays the sender's. */
@@ -289,7 +290,7 @@ export class ExpressionLowering {
     if (object.is === "constant") return constant(Number(memberOf(object.value, name)));
     if (name !== "ring") {
       const position = this.#analysis.position(node);
-      return FIELDS[name].build({ headers: this.#headers, position });
+      return FIELDS[name].build({ headers: this.headers, position });
     }
     const { ring, values } = this.#analysis;
     return this.isRingAssigned ? get(this.local(ring), values.get(node)!) : input("ring");

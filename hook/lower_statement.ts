@@ -5,7 +5,17 @@
  */
 
 import type { Analysis } from "./analysis.ts";
-import { binary, bind, both, cond, constant, either, not, StatementBuilder } from "./build_ir.ts";
+import {
+  binary,
+  bind,
+  both,
+  cond,
+  constant,
+  either,
+  get,
+  not,
+  StatementBuilder,
+} from "./build_ir.ts";
 import { type Expression, GARBAGE, type Statement } from "./ir.ts";
 import { type ExpressionLowering, narrow } from "./lower_expression.ts";
 import type { Names } from "./names.ts";
@@ -16,7 +26,9 @@ import type {
   Call,
   ExpressionNode,
   ForNode,
+  Identifier,
   IfNode,
+  Member,
   Node,
   StatementNode,
   SwitchNode,
@@ -25,6 +37,7 @@ import type {
 } from "./syntax.ts";
 import type { Value, Variable } from "./value.ts";
 import { hasCall } from "./walk.ts";
+import { FIELD_WRITERS, WRITERS } from "./writers.ts";
 
 /** Labels that `break` and `continue` go to. */
 interface Targets {
@@ -105,8 +118,33 @@ export class StatementLowering {
   #effect(node: ExpressionNode): Statement[] {
     if (node.type === "AssignmentExpression") return this.#assignment(node);
     if (node.type === "UpdateExpression") return this.#update(node);
+    const { name } = (node as Call & { callee: Member }).callee.property as Identifier;
+    if (Object.hasOwn(WRITERS, name)) return this.#write(node as Call, WRITERS[name]);
+    if (Object.hasOwn(FIELD_WRITERS, name)) return this.#rewrite(node as Call, name);
     const value = this.#expressions.tableCall(node as Call);
     return [{ op: "effect", value, position: value.position }];
+  }
+
+  #write(node: Call, size: 1 | 2 | 4): Statement[] {
+    const build = this.#at(node);
+    const [at, value] = node.arguments.map((argument) => this.#expressions.value(argument));
+    if (!hasCall(at) || !hasCall(value)) return [build.store(size, at, value)];
+    // From left to right
+    const first = this.#names.local("at", at.lo, at.hi);
+    return [build.set(first, at), build.store(size, get(first), value)];
+  }
+
+  /** Replaces a field of a header. */
+  #rewrite(node: Call, name: string): Statement[] {
+    const build = this.#at(node);
+    const value = this.#expressions.value(node.arguments[0]);
+    const local = this.#names.local("value", value.lo, value.hi);
+    const context = {
+      headers: this.#expressions.headers,
+      names: this.#names,
+      position: build.position,
+    };
+    return [build.set(local, value), ...FIELD_WRITERS[name].build(context, get(local))];
   }
 
   #target(node: ExpressionNode): Variable {
@@ -120,6 +158,9 @@ export class StatementLowering {
     const { left, right } = node;
     const operator = node.operator.slice(0, -1);
     const given = this.#expressions.value(right);
+    if (left.type === "MemberExpression" && (left.property as Identifier).name === "copyTo") {
+      return [{ op: "copy", value: given, position: this.#analysis.position(node) }];
+    }
     const value = operator === ""
       ? given
       : this.#expressions.binary(operator, this.#expressions.value(left), given, this.#range(node));

@@ -29,7 +29,9 @@
  *
  * **The packet**: all numbers and conditions of `LookupPacket`, as `port`, `etherType`, `vlan`,
  * `sourceIpv4`, `destinationPort`, and `u8(at)`, `u16(at)`, `u32(at)`. What is beyond the bytes that can be
- * read (`readableLength`, those of the first slot) is 0. `packet.ring = n` chooses the ring.
+ * read (`readableLength`, those of the first slot) is 0. `packet.ring = n` chooses the ring, `packet.copyTo = n` a
+ * port that gets it as well. `setU8(at, n)`, `setU16()`, `setU32()` and `setDestinationIpv4(n)` and the like
+ * write it; behind the first three, what headers say cannot be read any more.
  *
  * **Tables** (`LookupTable`): `get(key)`, which gives a number or undefined, and `take(key, amount)` in expressions;
  * `set(key, value)` and `count(key, amount)` as statements. A key of several parts is written

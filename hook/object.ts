@@ -11,7 +11,7 @@ import { NetmapError, show } from "../ffi/errors.ts";
 import type { NativeFunction, NativeLookup } from "../ffi/lookup.ts";
 import { BpfMap, type BpfMapOptions, BpfMapType, BpfProgram } from "./bpf.ts";
 import { type MapDefinition, readMapDefinitions } from "./btf.ts";
-import { ModuleResult } from "./ebpf.ts";
+import { ModuleResult } from "./ebpf_result.ts";
 import { Assembler, INSTRUCTION_BYTES, Jump, Label } from "./ebpf_assembler.ts";
 import {
   type ElfObject,

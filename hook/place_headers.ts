@@ -6,7 +6,7 @@
 
 import type { Headers, Section } from "./headers.ts";
 import type { Local, Statement } from "./ir.ts";
-import { bodiesOf, expressionOf, readsIn, readsOf } from "./walk.ts";
+import { bodiesOf, expressionsOf, readsIn, readsOf } from "./walk.ts";
 
 /** Later ones read what earlier ones fill. */
 const SECTIONS: readonly Section[] = ["transport", "network", "ethernet"];
@@ -47,9 +47,8 @@ function within(
   section: () => Statement[],
 ): Statement | undefined {
   if (statement.op !== "if" && statement.op !== "block") return undefined;
-  const expression = expressionOf(statement);
   const reads = new Set<Local>();
-  if (expression !== undefined) readsOf(expression, reads);
+  for (const expression of expressionsOf(statement)) readsOf(expression, reads);
   if (isNeeded(reads)) return undefined;
   const needing = bodiesOf(statement).filter((body) => isNeeded(readsIn(body)));
   if (needing.length !== 1) return undefined;

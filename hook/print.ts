@@ -41,6 +41,12 @@ function printStatement(statement: Statement, indent: string): string {
       return `v${statement.local.id} = ${printExpression(statement.value)}`;
     case "ring":
       return `ring ${printExpression(statement.value)}`;
+    case "copy":
+      return `copy ${printExpression(statement.value)}`;
+    case "store": {
+      const { size, at, value } = statement;
+      return `store${size}(${printExpression(at)}) = ${printExpression(value)}`;
+    }
     case "effect":
       return printExpression(statement.value);
     case "if":

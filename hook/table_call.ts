@@ -5,9 +5,10 @@
  */
 
 import type { Analysis } from "./analysis.ts";
+import { checkBits } from "./check_bits.ts";
 import type { TableKind } from "../ffi/table_home.ts";
 import { kindOf } from "./table.ts";
-import { UINT32, within } from "./range.ts";
+import { UINT32 } from "./range.ts";
 import type { Call, ExpressionNode } from "./syntax.ts";
 import { booleanIn, type Value } from "./value.ts";
 
@@ -73,7 +74,7 @@ export function checkTableCall(
   const argument = node.arguments[1];
   if (argument !== undefined) {
     const value = number(argument);
-    if (!within(value, UINT32)) refuseRange(analysis, argument, value, 32);
+    checkBits(analysis, argument, value, 32, "a table");
   }
   if (method === "get") {
     const hi = kind === "counters" ? Number.MAX_SAFE_INTEGER : UINT32.hi;
@@ -103,20 +104,6 @@ function checkKey(
       return analysis.fail(node, `the key of ${table}`, "a part is missing", "Give all parts");
     }
     const value = number(part);
-    if (!within(value, { lo: 0, hi: 2 ** key[i] - 1 })) refuseRange(analysis, part, value, key[i]);
+    checkBits(analysis, part, value, key[i], "a table");
   });
-}
-
-function refuseRange(analysis: Analysis, node: ExpressionNode, value: Value, bits: number): never {
-  const text = analysis.text(node);
-  return analysis.fail(
-    node,
-    `"${text}" for a table`,
-    `it may be ${value.lo < 0 ? value.lo : value.hi}, and there are ${bits} bits for it`,
-    bits > 32
-      ? `Write (${text}) % 0x${(2 ** bits).toString(16)}, and nothing negative`
-      : bits === 32
-      ? `Write (${text}) >>> 0`
-      : `Write (${text}) & 0x${(2 ** bits - 1).toString(16)}`,
-  );
 }

@@ -36,18 +36,21 @@ export function hasCall(expression: Expression): boolean {
   return expression.op === "table" || operands(expression).some(hasCall);
 }
 
-/** The expression that stands in a statement itself, not in those below it. */
-export function expressionOf(statement: Statement): Expression | undefined {
+/** The expressions that stand in a statement itself, not in those below it. */
+export function expressionsOf(statement: Statement): readonly Expression[] {
   switch (statement.op) {
     case "set":
     case "ring":
+    case "copy":
     case "effect":
     case "return":
-      return statement.value;
+      return [statement.value];
+    case "store":
+      return [statement.at, statement.value];
     case "if":
-      return statement.test;
+      return [statement.test];
     default:
-      return undefined;
+      return [];
   }
 }
 
@@ -76,8 +79,7 @@ export function readsIn(
   reads: Set<Local> = new Set(),
 ): Set<Local> {
   for (const statement of statements) {
-    const expression = expressionOf(statement);
-    if (expression !== undefined) readsOf(expression, reads);
+    for (const expression of expressionsOf(statement)) readsOf(expression, reads);
     for (const body of bodiesOf(statement)) readsIn(body, reads);
   }
   return reads;
@@ -93,8 +95,7 @@ export function localsIn(statements: readonly Statement[]): Local[] {
 function collect(statements: readonly Statement[], locals: Set<Local>): void {
   for (const statement of statements) {
     if (statement.op === "set") locals.add(statement.local);
-    const expression = expressionOf(statement);
-    if (expression !== undefined) collectBound(expression, locals);
+    for (const expression of expressionsOf(statement)) collectBound(expression, locals);
     for (const body of bodiesOf(statement)) collect(body, locals);
   }
 }

@@ -14,10 +14,11 @@
 struct ring;
 
 #define BATCH_FRAGMENTS 1024 /* further fragments of all packets of a batch */
-#define BATCH_OUTLETS 512 /* a power of two, twice VALET_BATCH_PACKETS */
+#define BATCH_PLACES (2 * VALET_BATCH_PACKETS) /* where packets go: each to one port, and a copy */
+#define BATCH_OUTLETS 1024 /* a power of two, twice BATCH_PLACES */
 
 struct fragment {
-	const uint8_t *data;
+	uint8_t *data; /* lookups may write the first one */
 	uint32_t length; /* bytes */
 };
 
@@ -35,10 +36,11 @@ struct batch {
 	uint32_t header_bytes; /* virtio-net header that the source has in front of each frame */
 
 	uint16_t outlet_of[VALET_BATCH_PACKETS]; /* which outlet, or one of OUTLET_* */
-	uint16_t order[VALET_BATCH_PACKETS]; /* packet numbers, outlet by outlet */
+	uint16_t copy_of[VALET_BATCH_PACKETS]; /* the same for its copy */
+	uint16_t order[BATCH_PLACES]; /* packet numbers, outlet by outlet */
 	uint16_t flood[VALET_BATCH_PACKETS]; /* numbers of broadcast packets */
 	uint32_t floods;
-	struct outlet outlet[VALET_BATCH_PACKETS];
+	struct outlet outlet[BATCH_PLACES];
 	uint32_t outlets;
 	uint16_t outlet_slot[BATCH_OUTLETS]; /* hash of ring -> outlet + 1, 0 = none */
 
@@ -46,7 +48,7 @@ struct batch {
 	 * First slots that hold what comes before the frame, and nothing of it: its header, or
 	 * nothing at all. NULL: the header, if there is one, lies right before the frame.
 	 */
-	const uint8_t *lead[VALET_BATCH_PACKETS];
+	uint8_t *lead[VALET_BATCH_PACKETS];
 	uint32_t leads; /* that are not NULL */
 
 	uint32_t id;

@@ -67,7 +67,7 @@ static enum valet_drop add_packet(const struct ring *ring, struct batch *batch,
 {
 	struct valet_packet *packet = &batch->packet[batch->packets];
 	uint32_t header = batch->header_bytes, at = 0;
-	const uint8_t *lead = NULL;
+	uint8_t *lead = NULL;
 
 	/* Before the frame there may be the header; or the frame begins in the second slot. */
 	if (slot[0].length == header && slots > 1) {
@@ -82,6 +82,7 @@ static enum valet_drop add_packet(const struct ring *ring, struct batch *batch,
 		.first_length = (uint16_t)(slot[at].length - header),
 		.fragments = (uint16_t)slots,
 		.destination = VALET_DROP,
+		.copy_to = VALET_DROP,
 		.ring = ring->index,
 		.more = batch->fragments,
 	};
@@ -180,6 +181,7 @@ static uint32_t gather(struct ring *ring, struct batch *batch, uint32_t at, uint
 		packet->first_length = slot.length;
 		packet->fragments = 1;
 		packet->destination = VALET_DROP;
+		packet->copy_to = VALET_DROP;
 		packet->ring = ring->index;
 		bytes += slot.length;
 		n++;
@@ -307,9 +309,8 @@ static uint16_t outlet_for(struct batch *batch, struct ring *ring)
  * `packets` that go the same way are counted as dropped.
  */
 static uint16_t resolve(const struct bridge_view *view, struct ring *from, struct batch *batch,
-			const struct valet_packet *packet, uint32_t packets)
+			uint32_t destination, uint32_t to_ring, uint32_t packets)
 {
-	uint32_t destination = packet->destination;
 	struct port *port;
 	struct ring *rings;
 
@@ -334,19 +335,35 @@ found:
 		__atomic_fetch_add(&port->unopened_drops, packets, __ATOMIC_RELAXED);
 		return OUTLET_NONE;
 	}
-	return outlet_for(batch, &rings[packet->ring % port->count[RX]]);
+	return outlet_for(batch, &rings[to_ring % port->count[RX]]);
 }
 
-/* Whether all packets of the batch go where the first one goes, to one port. */
+/* Whether all packets of the batch go where the first one goes, to one port, and nowhere else. */
 static int same_way(const struct batch *batch)
 {
 	const struct valet_packet *first = batch->packet;
-	uint32_t different = 0;
+	uint32_t different = first->copy_to ^ VALET_DROP;
 
 	for (uint32_t i = 1; i < batch->packets; i++)
 		different |= (batch->packet[i].destination ^ first->destination) |
-			     (batch->packet[i].ring ^ first->ring);
+			     (batch->packet[i].ring ^ first->ring) |
+			     (batch->packet[i].copy_to ^ VALET_DROP);
 	return !different && first->destination != VALET_BROADCAST;
+}
+
+/* Where the packet's copy goes: it reaches no port twice. */
+static uint16_t resolve_copy(const struct bridge_view *view, struct ring *from, struct batch *batch,
+			     const struct valet_packet *packet)
+{
+	uint32_t to = packet->copy_to;
+
+	if (to == VALET_DROP || to == packet->destination)
+		return OUTLET_NONE;
+	/* A broadcast has reached every port that there is. */
+	if (packet->destination == VALET_BROADCAST && to < view->limit && view->port[to] &&
+	    view->port[to] != from->port)
+		return OUTLET_NONE;
+	return resolve(view, from, batch, to, packet->ring, 1);
 }
 
 /*
@@ -361,7 +378,11 @@ static void classify(const struct bridge_view *view, struct ring *from, struct b
 	batch->floods = 0;
 	for (uint32_t i = 0; i < batch->packets; i++) {
 		const struct valet_packet *packet = &batch->packet[i];
+		uint16_t copy = resolve_copy(view, from, batch, packet);
 
+		batch->copy_of[i] = copy;
+		if (copy != OUTLET_NONE)
+			batch->outlet[copy].count++;
 		if (packet->destination == VALET_BROADCAST) {
 			batch->outlet_of[i] = OUTLET_FLOOD;
 			batch->flood[batch->floods++] = (uint16_t)i;
@@ -369,13 +390,22 @@ static void classify(const struct bridge_view *view, struct ring *from, struct b
 		}
 		if (packet->destination != last_destination || packet->ring != last_ring ||
 		    last == OUTLET_NONE) {
-			last = resolve(view, from, batch, packet, 1);
+			last = resolve(view, from, batch, packet->destination, packet->ring, 1);
 			last_destination = packet->destination;
 			last_ring = packet->ring;
 		}
 		batch->outlet_of[i] = last;
 		if (last != OUTLET_NONE)
 			batch->outlet[last].count++;
+	}
+}
+
+static void add_to_order(struct batch *batch, uint16_t to, uint32_t number)
+{
+	if (to < OUTLET_FLOOD) {
+		struct outlet *outlet = &batch->outlet[to];
+
+		batch->order[outlet->start + outlet->count++] = (uint16_t)number;
 	}
 }
 
@@ -390,13 +420,8 @@ static void sort(struct batch *batch)
 		batch->outlet[i].count = 0;
 	}
 	for (uint32_t i = 0; i < batch->packets; i++) {
-		uint16_t to = batch->outlet_of[i];
-
-		if (to < OUTLET_FLOOD) {
-			struct outlet *outlet = &batch->outlet[to];
-
-			batch->order[outlet->start + outlet->count++] = (uint16_t)i;
-		}
+		add_to_order(batch, batch->outlet_of[i], i);
+		add_to_order(batch, batch->copy_of[i], i);
 	}
 }
 
@@ -448,7 +473,9 @@ static void deliver_batch(const struct bridge_view *view, struct ring *from, str
 	batch->outlets = 0;
 	if (same_way(batch)) {
 		/* The usual case, apart from the others: +9 % at 60 bytes. */
-		uint16_t outlet = resolve(view, from, batch, batch->packet, batch->packets);
+		const struct valet_packet *first = batch->packet;
+		uint16_t outlet = resolve(view, from, batch, first->destination, first->ring,
+					  batch->packets);
 
 		if (outlet != OUTLET_NONE)
 			deliver(batch, batch->outlet[outlet].ring, NULL, batch->packets, NULL, 0);

@@ -65,6 +65,10 @@ void packet_exit(void);
 /* The operation `lookup`: where a packet goes. */
 u32 packet_lookup(struct nm_bdg_fwd *ft, u8 *ring, struct netmap_vp_adapter *port, void *private);
 
+/* copy.c: puts a copy into a port's receive ring; false where that cannot be. */
+bool packet_copy(const struct nm_bdg_fwd *ft, u32 ring, const struct netmap_vp_adapter *from,
+		 struct netmap_vp_adapter *to);
+
 /* request.c */
 /* The operation `config`: NIOCCONFIG. */
 int request_config(struct nm_ifreq *message);

@@ -92,12 +92,36 @@ static int classify(u32 result, const struct netmap_vp_adapter *port)
 	return receiver && receiver != port ? VALET_MODULE_UNICAST : VALET_MODULE_NO_PORT;
 }
 
+/* The ring that a program has chosen + 1; 0: none. */
+static u32 ring_code_of(u32 result)
+{
+	return result >> (result & VALET_MODULE_COPY_FLAG ? VALET_MODULE_COPY_RING_SHIFT :
+							    VALET_MODULE_RING_SHIFT);
+}
+
+/* The copy that a program has asked for, of a packet that goes to `to`. */
+static void copy(u32 result, u32 to, const struct nm_bdg_fwd *ft, u8 ring,
+		 struct netmap_vp_adapter *port, struct lookup_counters __percpu *counters)
+{
+	u32 index = VALET_MODULE_COPY_PORT(result);
+	struct netmap_vp_adapter *receiver =
+		index < NM_BDG_BROADCAST ? port->na_bdg->bdg_ports[index] : NULL;
+	int class = VALET_MODULE_COPIES_LOST;
+
+	if (to == index || (to == NM_BDG_BROADCAST && receiver && receiver != port))
+		return; /* it gets the packet itself */
+	if (receiver && receiver != port &&
+	    packet_copy(ft, ring_code_of(result) ? ring_code_of(result) - 1 : ring, port, receiver))
+		class = VALET_MODULE_COPIES;
+	this_cpu_inc(counters->packets[class]);
+}
+
 /* Where the packet goes, for netmap. */
 static u32 destination(int class, u32 result, struct nm_bdg_fwd *ft, u8 *ring,
 		       struct netmap_vp_adapter *port)
 {
 	const struct netmap_vp_adapter *receiver;
-	u32 index, ring_code = result >> VALET_MODULE_RING_SHIFT;
+	u32 index, ring_code = ring_code_of(result);
 
 	switch (class) {
 	case VALET_MODULE_BROADCASTS:
@@ -123,7 +147,8 @@ u32 packet_lookup(struct nm_bdg_fwd *ft, u8 *ring, struct netmap_vp_adapter *por
 {
 	struct lookup_bridge *hook = private;
 	const struct bpf_prog *program;
-	u32 result = VALET_MODULE_LEARN;
+	u32 to, result = VALET_MODULE_LEARN;
+	u8 from_ring = *ring;
 	int class;
 
 	if (unlikely(!READ_ONCE(hook->bridge)))
@@ -148,7 +173,10 @@ out:
 	rcu_read_unlock();
 	local_bh_enable();
 	/* Outside: the learning of an indirect frame may sleep. */
-	return destination(class, result, ft, ring, port);
+	to = destination(class, result, ft, ring, port);
+	if (unlikely(result & VALET_MODULE_COPY_FLAG))
+		copy(result, to, ft, from_ring, port, hook->counters);
+	return to;
 }
 
 void packet_exit(void)

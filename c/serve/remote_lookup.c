@@ -170,17 +170,32 @@ static void show_packets(struct lookup_window *window, const struct valet_batch 
 			packet.first_length = 0;
 		memcpy(window->frames + at, packet.data, packet.first_length);
 		packet.data =
-			(const uint8_t *)(uintptr_t)(offsetof(struct lookup_window, frames) + at);
+			(uint8_t *)(uintptr_t)(offsetof(struct lookup_window, frames) + at);
 		window->packets[i] = packet;
 		at += (packet.first_length + 63u) & ~63u;
 	}
 }
 
+/*
+ * What the lookup has written into packets is written into the sender's buffers. The places are
+ * computed anew: those in the window are the client's to change.
+ */
 static void take_answers(const struct lookup_window *window, struct valet_batch *batch)
 {
+	uint64_t at = 0;
+
 	for (uint32_t i = 0; i < batch->count; i++) {
-		batch->packets[i].destination = read_once(&window->packets[i].destination);
-		batch->packets[i].ring = read_once(&window->packets[i].ring);
+		struct valet_packet *packet = &batch->packets[i];
+		uint32_t length = packet->first_length;
+
+		packet->destination = read_once(&window->packets[i].destination);
+		packet->ring = read_once(&window->packets[i].ring);
+		packet->copy_to = read_once(&window->packets[i].copy_to);
+		if (length > sizeof(window->frames) - at)
+			length = 0;
+		if (memcmp(packet->data, window->frames + at, length))
+			memcpy(packet->data, window->frames + at, length);
+		at += (length + 63u) & ~63u;
 	}
 }
 

@@ -13,8 +13,8 @@
  *   rx_queue_index      port index of the sender
  *   ingress_ifindex     ring of the sender, VALET_MODULE_RING(), and for a frame of several
  *                       fragments how many and how long: VALET_MODULE_FRAGMENTS(), _LENGTH()
- * and returns a port index, one of the results below, or VALET_MODULE_TO(result, ring). Everything
- * else drops the packet and is counted as garbage.
+ * and returns a port index, one of the results below, or VALET_MODULE_TO(result, ring), or
+ * VALET_MODULE_COPY(result, port). Everything else drops the packet and is counted as garbage.
  */
 #ifndef VALET_MODULE_H
 #define VALET_MODULE_H
@@ -25,8 +25,8 @@
 #include <stdint.h>
 #endif
 
-/* Version 1, and such that what is meant for another module of this kind is not taken for ours. */
-#define VALET_MODULE_VERSION 0x4c415601u
+/* Version 2, and such that what is meant for another module of this kind is not taken for ours. */
+#define VALET_MODULE_VERSION 0x4c415602u
 
 /* Where the bridges are listed, added ("vale0") and removed ("-vale0"). */
 #define VALET_MODULE_BRIDGES "/sys/module/valet_lookup/parameters/bridges"
@@ -41,8 +41,19 @@
  * one it is the sender's ring that is.
  */
 #define VALET_MODULE_TO(result, ring) ((result) | ((ring) + 1u) << 12)
-#define VALET_MODULE_RESULT_MASK 0xfffu
+#define VALET_MODULE_RESULT_MASK 0x7ffu
 #define VALET_MODULE_RING_SHIFT 12
+
+/*
+ * The same, and a copy to the port of that index, below 254, wherever else the packet goes; a port
+ * that gets it anyway gets it once. With a receive ring, below 4095, for both.
+ */
+#define VALET_MODULE_COPY(result, port) ((result) | VALET_MODULE_COPY_FLAG | (uint32_t)(port) << 12)
+#define VALET_MODULE_COPY_TO(result, port, ring) \
+	(VALET_MODULE_COPY(result, port) | ((ring) + 1u) << 20)
+#define VALET_MODULE_COPY_FLAG 0x800u
+#define VALET_MODULE_COPY_PORT(result) ((result) >> 12 & 0xff)
+#define VALET_MODULE_COPY_RING_SHIFT 20
 
 /*
  * ingress_ifindex: 6 bits ring + 1, 7 bits fragments, 19 bits length in bytes. The latter two are 0
@@ -75,6 +86,8 @@ enum {
 	VALET_MODULE_NO_PORT, /* dropped: the index of no port, or of the sender */
 	VALET_MODULE_GARBAGE, /* dropped: not a result */
 	VALET_MODULE_UNSUPPORTED, /* dropped: data in a process's own memory (NS_INDIRECT) */
+	VALET_MODULE_COPIES, /* copied to a port, besides what became of the packet */
+	VALET_MODULE_COPIES_LOST, /* not copied: no such port, its ring full, closed or otherwise set up */
 	VALET_MODULE_COUNTERS
 };
 

@@ -1,34 +1,40 @@
 /**
- * Steers established flows to another back end, as Prism does with a proxy's connections: the table says
- * which flow goes where, packet by packet; the rest is the proxy's.
+ * Steers established flows to back ends by rewriting, as Prism does with a proxy's connections. The
+ * answers come from the service, past the proxy.
  *
  *     valet hook load vale0 scripts/hooks/proxy_steer.ts
- *
- * A lookup does not rewrite packets: the back end has to take those for the proxy's address, or a script
- * rewrites them at the port that they are steered to.
  *
  * @module
  */
 
 import { type LookupPacket, LookupTable, Protocol, TcpFlag } from "../../mod.ts";
 
-/** What the function names; `compile()` has to be told. */
+/** What the function names: ports; the service, 10.0.0.2:80; back end n is 02:00:00:00:01:00 + n. */
 export const constants = {
-  /** Port of the clients. */
   CLIENTS: 0,
-  /** Port of the proxy, which accepts connections. */
   PROXY: 1,
+  SERVICE: { mac: 0x0200_0000_0002, address: 0x0a00_0002, port: 80, backends: 0x0200_0000_0100 },
 };
-/** The same. Key: the client's address and port, those of the service; value: index of the back end's port. */
-export const tables = { flows: new LookupTable({ key: [32, 16, 32, 16], capacity: 65_536 }) };
-const { CLIENTS, PROXY } = constants;
-const { flows } = tables;
+/** Addresses of back ends by port; and by a client's address and port, the port of its back end. */
+export const tables = {
+  backends: new LookupTable({ key: [32] }),
+  flows: new LookupTable({ key: [32, 16], capacity: 65_536 }),
+};
+const { CLIENTS, PROXY, SERVICE } = constants, { backends, flows } = tables;
 
 /** A client that begins anew is the proxy's again, whatever the table says. */
 export default function proxySteer(packet: LookupPacket): number {
-  if (packet.port !== CLIENTS) return CLIENTS;
-  if (packet.protocol !== Protocol.TCP || packet.isFragment) return PROXY;
-  if (!packet.isIpv4 || (packet.tcpFlags & TcpFlag.SYN) !== 0) return PROXY;
-  const server = packet.destinationIpv4, service = packet.destinationPort;
-  return flows.get([packet.sourceIpv4, packet.sourcePort, server, service]) ?? PROXY;
+  if (packet.port !== CLIENTS) {
+    if (packet.port === PROXY || packet.sourcePort !== SERVICE.port) return CLIENTS;
+    packet.setSourceMac(SERVICE.mac);
+    packet.setSourceIpv4(SERVICE.address);
+    return CLIENTS;
+  }
+  if (packet.protocol !== Protocol.TCP || (packet.tcpFlags & TcpFlag.SYN) !== 0) return PROXY;
+  if (packet.destinationIpv4 !== SERVICE.address) return PROXY;
+  const port = flows.get([packet.sourceIpv4, packet.sourcePort]);
+  if (port === undefined || packet.destinationPort !== SERVICE.port) return PROXY;
+  packet.setDestinationMac(SERVICE.backends + (port & 0xff));
+  packet.setDestinationIpv4(backends.get(port) ?? SERVICE.address);
+  return port;
 }

@@ -53,6 +53,66 @@ forEachBackend((backend) => {
     },
   );
 
+  backend.test("copyTo sends a packet to one port more, once, in order", ENGINE_ONLY, (scene) => {
+    const [a, b, c] = scene.ports(3, { slots: 64 });
+    const results = [1, BROADCAST, LEARN, DROP, 2, 1, 1, 1, 1, 1, 1];
+    const copies: unknown[] = [2, 2, 2, 2, 2, 2, 9, 0, NaN, DROP, BROADCAST];
+    scene.bridge.lookup = (packet) => {
+      const tag = packet.u32(TAG);
+      packet.copyTo = copies[tag] as number;
+      return results[tag];
+    };
+    a.sendMany(results.map((_, tag) => frame({ tag, to: mac(9) })));
+    assert.deepEqual(tags(b), [0, 1, 2, 5, 6, 7, 8, 9, 10]);
+    assert.deepEqual(tags(c), [0, 1, 2, 3, 4, 5]);
+    assertDrops(a, { lookup: 1, noPort: 2, samePort: 1, garbage: 1 });
+    scene.bridge.setLookup((batch) => {
+      for (let i = 0; i < batch.length; i++) {
+        batch.setDestination(i, 1);
+        batch.setCopy(i, i % 2 === 0 ? 2 : DROP);
+      }
+    }, { batch: true });
+    a.sendMany(results.map((_, tag) => frame({ tag })));
+    assert.deepEqual(tags(b), results.map((_, tag) => tag));
+    assert.deepEqual(tags(c), [0, 2, 4, 6, 8, 10]);
+  });
+
+  backend.test("a copy is one packet's, also when the lookup throws", ENGINE_ONLY, (scene) => {
+    const [a, b, c] = scene.ports(3);
+    scene.bridge.setLookup((packet) => {
+      if (packet.u32(TAG) === 2) return 1;
+      packet.copyTo = 2;
+      if (packet.u32(TAG) === 1) throw new Error("behind it");
+      return 1;
+    }, { fallback: 1, onError: () => {} });
+    a.sendMany([0, 1, 2].map((tag) => frame({ tag })));
+    assert.deepEqual([tags(b), tags(c)], [[0, 1, 2], [0]]);
+  });
+
+  backend.test("what a lookup writes is what all receivers get", ENGINE_ONLY, (scene) => {
+    const [a, b, c] = scene.ports(3);
+    scene.bridge.lookup = (packet) => {
+      packet.setDestinationMac(0x0200_0000_0044);
+      packet.setU32(TAG, packet.u32(TAG) + 1);
+      packet.setU16(TAG + 4, 0x12345);
+      packet.setU8(TAG + 6, -1);
+      const { length } = packet;
+      for (const at of [length - 3, length, -1, NaN]) packet.setU32(at, 0xdead_beef);
+      return BROADCAST;
+    };
+    a.sendMany([1, 5].map((tag) => frame({ tag, length: 60 })));
+    for (const port of [b, c]) {
+      const frames = port.receiveFrames();
+      assert.deepEqual(frames.map((bytes) => bytes[TAG + 3]), [2, 6]);
+      for (const bytes of frames) {
+        assert.equal(bytes.subarray(0, 6).toHex(), "020000000044");
+        assert.equal(bytes.subarray(TAG + 4, TAG + 7).toHex(), "2345ff");
+      }
+      const ends = [1, 5].map((tag) => frame({ tag, length: 60 }).subarray(TAG + 7));
+      assert.deepEqual(frames.map((bytes) => bytes.subarray(TAG + 7)), ends, "nothing else");
+    }
+  });
+
   backend.test(
     "a port that is not there, or the sender itself, drops the packet",
     ENGINE_ONLY,

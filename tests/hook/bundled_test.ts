@@ -13,7 +13,7 @@ import {
   parseIpv4,
   Protocol,
 } from "../../mod.ts";
-import { FrameSet } from "./forms.ts";
+import { type Decisions, FrameSet } from "./forms.ts";
 import { captureFrames, type Frame, randomFrames } from "./frames.ts";
 
 interface HookModule {
@@ -39,12 +39,17 @@ async function load(file: string): Promise<HookModule> {
   return await import(new URL(`../../scripts/hooks/${file}`, import.meta.url).href);
 }
 
-/** What a hook decides about one frame. */
+/** Where a hook sends one frame. */
 async function decide(file: string, template: PacketTemplate, port = 0): Promise<number> {
+  return (await run(file, template, port)).ports[0];
+}
+
+/** What a hook makes of one frame; of the bytes the last two are around it. */
+async function run(file: string, template: PacketTemplate, port: number): Promise<Decisions> {
   const bytes = template.next().slice();
   const { default: lookup } = await load(file);
   const frame = { bytes, length: bytes.length, fragments: 1, port, ring: 0 };
-  return new FrameSet([frame]).v8(lookup)[0];
+  return new FrameSet([frame]).v8(lookup);
 }
 
 Deno.test("the hooks in scripts/hooks/ take at most 40 lines", async () => {
@@ -60,11 +65,12 @@ Deno.test("the hooks in scripts/hooks/ take at most 40 lines", async () => {
 /** Puts into tables what the script would. */
 function prepare(tables: Record<string, LookupTable>): void {
   for (const table of Object.values(tables)) table.clear();
-  const { routes, owners, flows } = tables;
+  const { routes, owners, flows, backends } = tables;
   for (let port = 0; port < 6; port++) routes?.set(port, [2, BROADCAST, DROP, 0, 7][port % 5]);
   for (let port = 0; port < 1000; port++) {
-    flows?.set([parseIpv4("10.0.0.1"), port, parseIpv4("10.0.0.2"), 80], 2 + port % 3);
+    flows?.set([parseIpv4("10.0.0.1"), port], 2 + port % 3);
   }
+  for (let port = 2; port < 5; port++) backends?.set(port, parseIpv4("10.0.1.0") + port);
   for (const [i, port] of [53, 80, 1234].entries()) {
     owners?.set([Protocol.UDP, parseIpv4("10.0.0.2"), port], 2 + i);
   }
@@ -93,13 +99,6 @@ for (const [title, frames] of SETS) {
         prepare(tables);
         const { address, context } = hook.native();
         set.assertSame(set.native(address, { context }), expected, "machine code");
-        assert.deepEqual(stored(tables), after);
-        prepare(tables);
-        set.assertSame(
-          set.interpreted(hook.program, Object.values(tables)),
-          expected,
-          "intermediate form",
-        );
         assert.deepEqual(stored(tables), after);
       });
     }
@@ -198,25 +197,48 @@ Deno.test("multistack.ts sends what a stack owns to it and the rest to the host"
   assert.equal(await decide("multistack.ts", udp("10.0.0.2:53"), 3), 0);
 });
 
-Deno.test("mirror.ts lets the monitor hear what the two others say, and say nothing", async () => {
+Deno.test("mirror.ts copies what others send to the monitor, who says nothing", async () => {
   const udp = (): PacketTemplate => PacketTemplate.udp({ src: "10.0.0.1", dst: "10.0.0.2" });
-  assert.equal(await decide("mirror.ts", udp(), 0), BROADCAST);
-  assert.equal(await decide("mirror.ts", udp(), 1), BROADCAST);
-  assert.equal(await decide("mirror.ts", udp(), 2), DROP);
+  for (const [port, result, copy] of [[0, LEARN, 2], [1, LEARN, 2], [2, DROP, DROP]]) {
+    const { ports, copies } = await run("mirror.ts", udp(), port);
+    assert.deepEqual([...ports, ...copies], [result, copy], `port ${port}`);
+  }
 });
 
-Deno.test("proxy_steer.ts steers established flows of its table, the rest to the proxy", async () => {
+Deno.test("proxy_steer.ts rewrites flows of its table both ways, the rest is the proxy's", async () => {
   const { tables } = await load("proxy_steer.ts");
   prepare(tables!);
-  const tcp = (src: string, flags: string): PacketTemplate =>
-    PacketTemplate.tcp({ src, dst: "10.0.0.2:80", flags });
-  assert.equal(await decide("proxy_steer.ts", tcp("10.0.0.1:5", "A")), 4);
-  assert.equal(await decide("proxy_steer.ts", tcp("10.0.0.1:6", "A")), 2);
-  assert.equal(await decide("proxy_steer.ts", tcp("10.0.0.1:6", "S")), 1);
-  assert.equal(await decide("proxy_steer.ts", tcp("10.0.0.1:2000", "A")), 1);
-  const udp = PacketTemplate.udp({ src: "10.0.0.1:6", dst: "10.0.0.2:80" });
-  assert.equal(await decide("proxy_steer.ts", udp), 1);
-  assert.equal(await decide("proxy_steer.ts", tcp("10.0.0.1:6", "A"), 4), 0);
+  const tcp = (src: string, dst: string, flags: string, macs = {}): PacketTemplate =>
+    PacketTemplate.tcp({ src, dst, flags, ...macs });
+  const bytesOf = ({ bytes }: Decisions): Uint8Array => bytes.subarray(0, bytes.length - 2);
+  for (const [flow, flags] of [["10.0.0.1:5", "A"], ["10.0.0.1:6", "FA"]]) {
+    const there = await run("proxy_steer.ts", tcp(flow, "10.0.0.2:80", flags), 0);
+    const [port] = there.ports;
+    assert.equal(port, 2 + Number(flow.slice(-1)) % 3);
+    // The same packet as if it had been sent to the back end, its checksums as well
+    const dstMac = `02:00:00:00:01:0${port}`;
+    assert.deepEqual(
+      bytesOf(there),
+      tcp(flow, `10.0.1.${port}:80`, flags, { dstMac }).next().slice(),
+    );
+    const answer = tcp(`10.0.1.${port}:80`, flow, "A");
+    const back = await run("proxy_steer.ts", answer, port);
+    assert.equal(back.ports[0], 0);
+    const srcMac = "02:00:00:00:00:02";
+    assert.deepEqual(bytesOf(back), tcp("10.0.0.2:80", flow, "A", { srcMac }).next().slice());
+  }
+  const others: [string, string, string, number, number][] = [
+    ["10.0.0.1:5", "10.0.0.2:80", "S", 0, 1],
+    ["10.0.0.1:5", "10.0.0.2:81", "A", 0, 1],
+    ["10.0.0.3:5", "10.0.0.2:80", "A", 0, 1],
+    ["10.0.0.2:80", "10.0.0.1:5", "SA", 1, 0],
+  ];
+  for (const [src, dst, flags, port, to] of others) {
+    const template = tcp(src, dst, flags);
+    const decided = await run("proxy_steer.ts", template, port);
+    assert.equal(decided.ports[0], to);
+    assert.deepEqual(bytesOf(decided), tcp(src, dst, flags).next().slice(), "it is left alone");
+  }
 });
 
 Deno.test("rate_limit.ts lets a source send its burst and what comes back in the time", async () => {
@@ -239,7 +261,7 @@ Deno.test("rate_limit.ts lets a source send its burst and what comes back in the
     rate.clear();
     dropped.clear();
     const start = performance.now();
-    const decided = decide().filter((_, i) => i % 2 === 0);
+    const decided = decide().ports;
     // A tick of the bucket is about a millisecond
     const most = 2 * (1000 + rate.ratePerSecond * (performance.now() - start + 2) / 1000);
     const passed = decided.filter((port) => port === LEARN).length;

@@ -19,9 +19,13 @@ const FOLDER = new URL("../../scripts/hooks/", import.meta.url);
 const TIMED = "rate_limit.ts";
 
 /** Puts into tables what the script would. */
-function prepare({ routes, owners, ...others }: Record<string, LookupTable>): void {
+function prepare(
+  { routes, owners, flows, backends, ...others }: Record<string, LookupTable>,
+): void {
   for (const table of Object.values(others)) table.clear();
   for (let port = 0; port < 6; port++) routes?.set(port, [2, BROADCAST, DROP, 0, 7][port % 5]);
+  for (const port of [5, 53]) flows?.set([parseIpv4("10.0.0.1"), port], 2 + port % 3);
+  for (let port = 2; port < 5; port++) backends?.set(port, parseIpv4("10.0.1.0") + port);
   for (const [i, port] of [53, 80, 1234].entries()) {
     owners?.set([Protocol.UDP, parseIpv4("10.0.0.2"), port], 2 + i);
   }
@@ -59,7 +63,7 @@ for (const { title, frames } of SETS) {
         assert(Object.values(tables).every(({ home }) => home === "kernel"));
         assert.deepEqual(stored(tables), before, "the entries have moved");
         if (expected === undefined) return;
-        const actual = runEbpf(program, set.frames, interfaces);
+        const actual = runEbpf(program, set, interfaces);
         set.assertSame(actual, asModule(expected), "eBPF");
         assert.deepEqual(stored(tables), after);
       });

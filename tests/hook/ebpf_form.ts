@@ -2,10 +2,12 @@
 
 import { existsSync } from "node:fs";
 import { bpfProblem, type BpfProgram } from "../../hook/bpf.ts";
-import { MODULE_RING_SHIFT, resultOf, toEbpf } from "../../hook/ebpf.ts";
+import { toEbpf } from "../../hook/ebpf.ts";
+import { MODULE_RING_SHIFT, ModuleCopy, ModuleResult, resultOf } from "../../hook/ebpf_result.ts";
 import { loadEbpf } from "../../hook/ebpf_load.ts";
 import type { HookProgram } from "../../hook/ir.ts";
-import type { FrameSet } from "./forms.ts";
+import { DROP } from "../../mod.ts";
+import { type Decisions, type FrameSet, noDecisions } from "./forms.ts";
 import type { Frame, Random } from "./frames.ts";
 
 /** Source ports that can be tried: receive queues of an interface. */
@@ -132,36 +134,42 @@ export class Interfaces implements Disposable {
   }
 }
 
-/** What a program makes of frames: port and ring in turns, as the kernel module understands it. */
-export function runEbpf(
-  program: BpfProgram,
-  frames: readonly Frame[],
-  interfaces: Interfaces,
-): Uint32Array {
-  const decisions = new Uint32Array(2 * frames.length);
-  frames.forEach((frame, i) => {
+/** What a program makes of frames, as the kernel module understands it. */
+export function runEbpf(program: BpfProgram, set: FrameSet, interfaces: Interfaces): Decisions {
+  const { frames } = set;
+  const decisions = noDecisions(frames.length);
+  const changed = frames.map((frame, i) => {
     const { interfaceIndex } = interfaces.contextOf(frame);
-    const { result } = program.run(frame.bytes.slice(), { interfaceIndex, queue: frame.port });
-    const ring = result >>> MODULE_RING_SHIFT;
-    decisions[2 * i] = result & (1 << MODULE_RING_SHIFT) - 1;
-    decisions[2 * i + 1] = ring === 0 ? frame.ring : ring - 1;
+    const bytes = frame.bytes.slice();
+    const { result } = program.run(bytes, { interfaceIndex, queue: frame.port });
+    const isCopied = (result & ModuleCopy.FLAG) !== 0;
+    const ring = result >>> (isCopied ? ModuleCopy.RING_SHIFT : MODULE_RING_SHIFT);
+    decisions.ports[i] = result & ModuleResult.MASK;
+    decisions.rings[i] = ring === 0 ? frame.ring : ring - 1;
+    decisions.copies[i] = isCopied ? result >>> ModuleCopy.PORT_SHIFT & 0xff : DROP;
+    return bytes;
   });
-  return decisions;
+  return { ...decisions, bytes: set.gathered(changed) };
 }
 
 /** Decisions as the kernel module understands them. */
-export function asModule(decisions: Uint32Array): Uint32Array {
-  return decisions.map((value, i) => i & 1 ? value % RINGS : resultOf(value));
+export function asModule({ ports, rings, copies, bytes }: Decisions): Decisions {
+  return {
+    ports: ports.map(resultOf),
+    rings: rings.map((ring) => ring % RINGS),
+    copies: copies.map((port) => port === DROP ? DROP : Math.min(port, ModuleCopy.NO_PORT)),
+    bytes,
+  };
 }
 
 /** Fails where a hook decides otherwise as eBPF. */
 export function assertEbpf(
   program: HookProgram,
   set: FrameSet,
-  expected: Uint32Array,
+  expected: Decisions,
   interfaces: Interfaces,
   what: string,
 ): void {
   using loaded = loadEbpf(toEbpf(program));
-  set.assertSame(runEbpf(loaded, set.frames, interfaces), asModule(expected), what);
+  set.assertSame(runEbpf(loaded, set, interfaces), asModule(expected), what);
 }

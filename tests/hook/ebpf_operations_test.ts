@@ -12,7 +12,8 @@ import {
   StatementBuilder,
   uint32,
 } from "../../hook/build_ir.ts";
-import { ModuleResult, resultOf, toEbpf } from "../../hook/ebpf.ts";
+import { toEbpf } from "../../hook/ebpf.ts";
+import { ModuleResult, resultOf } from "../../hook/ebpf_result.ts";
 import { loadEbpf } from "../../hook/ebpf_load.ts";
 import { interpret } from "../../hook/interpret.ts";
 import type { Expression, HookProgram, Operator, Statement } from "../../hook/ir.ts";

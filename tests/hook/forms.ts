@@ -13,13 +13,25 @@ import type { Frame } from "./frames.ts";
 const BATCH = 256;
 const WORDS = 8;
 
-/** Where each frame goes: port and ring in turns. */
-export type Decisions = Uint32Array;
+/** What a hook has made of frames: where each goes, and all bytes as it left them. */
+export interface Decisions {
+  readonly ports: Uint32Array;
+  readonly rings: Uint32Array;
+  readonly copies: Uint32Array;
+  readonly bytes: Uint8Array;
+}
+
+/** Room for decisions about so many frames. */
+export function noDecisions(count: number, bytes: Uint8Array = new Uint8Array(0)): Decisions {
+  const column = (): Uint32Array => new Uint32Array(count);
+  return { ports: column(), rings: column(), copies: column(), bytes };
+}
 
 /** Frames in memory as the engine shows them to lookups: descriptors in `struct valet_packet`. */
 export class FrameSet {
   readonly frames: readonly Frame[];
   readonly #memory: Uint8Array<ArrayBuffer>;
+  readonly #original: Uint8Array<ArrayBuffer>;
   readonly #region: Region;
   readonly #offsets: Uint32Array;
 
@@ -34,13 +46,14 @@ export class FrameSet {
     });
     this.#memory = new Uint8Array(at + 1).fill(0xa5);
     this.frames.forEach(({ bytes }, i) => this.#memory.set(bytes, this.#offsets[i]));
+    this.#original = this.#memory.slice();
     const address = BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(this.#memory)));
     this.#region = new Region(address, this.#memory.length);
   }
 
   /** Calls with the descriptors of some frames of one port, and collects the answers. */
   #decide(run: (table: Uint32Array<ArrayBuffer>, count: number, port: number) => void): Decisions {
-    const decisions = new Uint32Array(2 * this.frames.length);
+    const decisions = noDecisions(this.frames.length);
     const table = new Uint32Array(BATCH * WORDS);
     for (let first = 0; first < this.frames.length;) {
       const { port } = this.frames[first];
@@ -50,12 +63,27 @@ export class FrameSet {
       }
       run(table, count, port);
       for (let i = 0; i < count; i++) {
-        decisions[2 * (first + i)] = table[i * WORDS + 4];
-        decisions[2 * (first + i) + 1] = table[i * WORDS + 5];
+        decisions.ports[first + i] = table[i * WORDS + 4];
+        decisions.rings[first + i] = table[i * WORDS + 5];
+        decisions.copies[first + i] = table[i * WORDS + 7];
       }
       first += count;
     }
-    return decisions;
+    return this.#taken(decisions);
+  }
+
+  /** With the bytes as they are now, which are put back. */
+  #taken(decisions: Decisions): Decisions {
+    const bytes = this.#memory.slice();
+    this.#memory.set(this.#original);
+    return { ...decisions, bytes };
+  }
+
+  /** The bytes of frames that were copied, in the order of `frames`, as they would stand in memory. */
+  gathered(frames: readonly Uint8Array[]): Uint8Array {
+    const bytes = this.#original.slice();
+    frames.forEach((frame, i) => bytes.set(frame, this.#offsets[i]));
+    return bytes;
   }
 
   #describe(table: Uint32Array, place: number, index: number): void {
@@ -68,7 +96,8 @@ export class FrameSet {
     table[at + 3] = bytes.length | fragments << 16;
     table[at + 4] = 255;
     table[at + 5] = ring;
-    table[at + 6] = table[at + 7] = 0;
+    table[at + 6] = 0;
+    table[at + 7] = 255;
   }
 
   /** The function itself, as bridges call it. */
@@ -83,13 +112,16 @@ export class FrameSet {
 
   /** Its intermediate form. */
   interpreted(program: HookProgram, tables: readonly HookTable[] = []): Decisions {
-    const decisions = new Uint32Array(2 * this.frames.length);
+    const decisions = noDecisions(this.frames.length);
     this.frames.forEach((frame, i) => {
-      const { port, ring } = interpret(program, { ...frame, readable: frame.bytes.length }, tables);
-      decisions[2 * i] = port;
-      decisions[2 * i + 1] = ring;
+      const at = this.#offsets[i], readable = frame.bytes.length;
+      const bytes = this.#memory.subarray(at, at + readable);
+      const { port, ring, copyTo } = interpret(program, { ...frame, bytes, readable }, tables);
+      decisions.ports[i] = port;
+      decisions.rings[i] = ring;
+      decisions.copies[i] = copyTo;
     });
-    return decisions;
+    return this.#taken(decisions);
   }
 
   /** Machine code: a `valet_lookup_function`; `more` stands in the descriptors. */
@@ -112,15 +144,23 @@ export class FrameSet {
 
   /** Fails where two forms do not agree, with the frame. */
   assertSame(actual: Decisions, expected: Decisions, what: string): void {
-    for (let i = 0; i < expected.length; i++) {
-      if (actual[i] === expected[i]) continue;
-      const frame = this.frames[i >> 1];
-      assert.fail(
-        `${what}: ${i & 1 ? "ring" : "port"} ${actual[i]} instead of ${expected[i]} for frame ${
-          i >> 1
-        } ${JSON.stringify({ ...frame, bytes: frame.bytes.toHex() })}`,
-      );
+    for (const column of ["ports", "rings", "copies"] as const) {
+      for (let i = 0; i < this.frames.length; i++) {
+        const is = actual[column][i], should = expected[column][i];
+        if (is !== should) this.#fail(i, `${what}: ${column} ${is} instead of ${should}`);
+      }
     }
+    const at = actual.bytes.findIndex((byte, i) => byte !== expected.bytes[i]);
+    if (at < 0) return;
+    const frame = this.#offsets.findLastIndex((offset) => offset <= at);
+    const change = `${actual.bytes[at]} instead of ${expected.bytes[at]}`;
+    this.#fail(frame, `${what}: byte ${at - this.#offsets[frame]} is ${change}`);
+  }
+
+  #fail(index: number, problem: string): never {
+    const frame = this.frames[index];
+    const text = JSON.stringify({ ...frame, bytes: frame.bytes.toHex() });
+    assert.fail(`${problem} for frame ${index} ${text}`);
   }
 }
 

@@ -7,7 +7,7 @@ import { LOOKUPS, OPTIONS } from "./hooks.ts";
 
 const SETS = [
   { title: "the tutorial's capture", frames: captureFrames },
-  { title: "100,000 random frames", frames: () => randomFrames(100_000, 4) },
+  { title: "10,000 random frames", frames: () => randomFrames(10_000, 4) },
 ];
 
 for (const { title, frames } of SETS) {

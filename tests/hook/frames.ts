@@ -71,6 +71,8 @@ class Bytes {
 
 const TAGS = [0x8100, 0x88a8, 0x9100];
 const PROTOCOLS = [6, 17, 1, 58, 132, 0, 43, 44, 51, 60, 47, 255];
+/** What tables of the bundled hooks have: 10.0.0.1, 10.0.0.2, and ports. */
+const ADDRESSES = [0x0a000001, 0x0a000002], PORTS = [5, 53, 80];
 const EXTENSIONS = [0, 43, 44, 51, 60];
 
 /** So many frames; the same ones for the same seed. */
@@ -139,7 +141,9 @@ function ipv4(bytes: Bytes, random: Random): void {
   bytes.u8(random.next());
   const protocol = random.pick(PROTOCOLS);
   bytes.u8(protocol);
-  bytes.random(random, 10 + Math.max(0, words - 5) * 4);
+  bytes.u16(random.next());
+  for (let i = 0; i < 2; i++) bytes.u32(random.once(2) ? random.next() : random.pick(ADDRESSES));
+  bytes.random(random, Math.max(0, words - 5) * 4);
   transport(bytes, random, protocol, payload);
 }
 
@@ -168,6 +172,11 @@ function ipv6(bytes: Bytes, random: Random): void {
 function transport(bytes: Bytes, random: Random, protocol: number, payload: number): void {
   const start = bytes.bytes.length;
   bytes.random(random, payload);
+  for (const place of [start, start + 2]) {
+    if (random.once(2) || place + 2 > bytes.bytes.length) continue;
+    bytes.bytes[place] = 0;
+    bytes.bytes[place + 1] = random.pick(PORTS);
+  }
   const offset = start + 12;
   if (protocol === 6 && offset < bytes.bytes.length) {
     bytes.bytes[offset] = (random.once(4) ? random.below(16) : 5) << 4;

@@ -18,12 +18,13 @@ import {
   type Port,
   type PortOptions,
 } from "../../mod.ts";
-import { BpfProgram, compile } from "../../hook/mod.ts";
+import { BpfProgram, compile, hookFromObject } from "../../hook/mod.ts";
 import { Descriptor } from "../../ffi/descriptor.ts";
 import { codeOf } from "../../ffi/errors.ts";
 import { MODULE_REQUEST } from "../../ffi/kernel_lookup.ts";
 import { loadLibrary } from "../../ffi/library.ts";
 import { Assembler, Jump, Label } from "../../hook/ebpf_assembler.ts";
+import { handMade as objectFile } from "./object_file.ts";
 import { fill, frame, mac, slotsOf, tagOf, tags } from "../contract/frames.ts";
 
 const TAG = 14, MORE = 0x20, INDIRECT = 0x10;
@@ -151,6 +152,8 @@ test("the tutorial: IPv4 goes to the next port, the rest to all", async (scene) 
     noPort: 2,
     garbage: 0,
     unsupported: 0,
+    copies: 0,
+    copiesLost: 0,
   });
   scene.bridge.lookup = null;
   assert.equal(scene.bridge.lookup, "learning");
@@ -199,6 +202,69 @@ test("LEARN leaves a packet to the learning bridge, which hears of it", async (s
   b.sendMany([2, 3, 30].map((tag) => frame({ tag, to: mac(1), from: mac(2) })));
   assert.deepEqual([tags(a), tags(c)], [[2, 3], []]);
   assert.equal(scene.bridge.kernelLookup()!.counters.learned, 3);
+});
+
+test("a copy goes to one port more, once to each, in order", async (scene) => {
+  const [a, b, c] = scene.ports(3, { slots: 64 });
+  const MONITOR = 2;
+  const hook = await compile((packet) => {
+    const tag = packet.u32(TAG);
+    packet.copyTo = tag === 7 ? 9 : tag === 8 ? packet.port : MONITOR;
+    return tag === 1 ? BROADCAST : tag === 2 ? LEARN : tag === 3 ? DROP : tag === 4 ? 2 : 1;
+  }, { constants: { TAG, MONITOR } });
+  scene.bridge.lookup = hook;
+  a.sendMany([0, 1, 2, 3, 4, 5, 7, 8].map((tag) => frame({ tag, to: mac(9) })));
+  assert.deepEqual(tags(b), [0, 1, 2, 5, 7, 8]);
+  // Copies are there before what is sent to all
+  assert.deepEqual(tags(c).toSorted(), [0, 1, 2, 3, 4, 5]);
+  const { copies, copiesLost } = scene.bridge.kernelLookup()!.counters;
+  assert.deepEqual({ copies, copiesLost }, { copies: 3, copiesLost: 2 });
+  // Until the ring is full, and on when there is room again
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 10; i++) {
+      a.sendMany(Array.from({ length: 8 }, (_, j) => frame({ tag: 100 + 8 * i + j, to: mac(9) })));
+      assert.equal(tags(b).length, 8);
+    }
+    const copied = tags(c);
+    assert.deepEqual(copied, Array.from({ length: 63 }, (_, i) => 100 + i));
+  }
+  assert.equal(scene.bridge.kernelLookup()!.counters.copiesLost, 2 + 3 * 17);
+  // Of several fragments
+  const long = new Uint8Array(3000).map((_, i) => i);
+  const [ring] = a.txRings;
+  fill(ring, [{ bytes: long.subarray(0, 2000), flags: MORE }, { bytes: long.subarray(2000) }]);
+  a.txSync();
+  for (const port of [b, c]) {
+    assert.deepEqual(port.receiveFrames().map((bytes) => bytes.length), [3000]);
+  }
+});
+
+test("what a hook writes is what the receivers get", async (scene) => {
+  const [a, b, c] = scene.ports(3);
+  scene.bridge.lookup = await compile((packet) => {
+    packet.setDestinationMac(0x0200_0000_0044);
+    packet.setU32(TAG, packet.u32(TAG) + 1);
+    return BROADCAST;
+  }, { constants: { TAG } });
+  a.sendMany([1, 5].map((tag) => frame({ tag })));
+  for (const port of [b, c]) {
+    const frames = port.receiveFrames();
+    assert.deepEqual(frames.map((bytes) => bytes[17]), [2, 6]);
+    assert.equal(frames[0].subarray(0, 6).toHex(), "020000000044");
+  }
+});
+
+test("a program of an object file decides, and shares its maps", async (scene) => {
+  const [a, b, c] = scene.ports(3);
+  const hook = await hookFromObject(objectFile());
+  scene.bridge.lookup = hook;
+  assert.equal(scene.bridge.lookup, hook);
+  for (const [tag, port] of [[1, 1], [2, 2], [3, 1]]) {
+    hook.maps.ports.set(new Uint8Array(4), Uint8Array.of(port, 0, 0, 0));
+    a.send(frame({ tag }));
+  }
+  assert.deepEqual([tags(b), tags(c)], [[1, 3], [2]]);
+  assert.equal(scene.bridge.kernelLookup()!.programName, "choose");
 });
 
 test("a hook reads the ring and chooses the receiver's, modulo its rings", async (scene) => {

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { Netmap, NetmapError } from "../../mod.ts";
 import { BpfLoadError, type BpfMap } from "../../hook/bpf.ts";
 import { HookBuildError, hookFromObject, type ObjectHook } from "../../hook/mod.ts";
+import { ModuleResult } from "../../hook/ebpf_result.ts";
 import { ebpfTest } from "./ebpf_form.ts";
 import { clang, clangProblem, elfOf, handMade, numbers, symbolSections } from "./object_file.ts";
 
@@ -50,7 +51,7 @@ ebpfTest(
   "hookFromObject() with the results of XDP: passed is learned, the rest is dropped",
   async () => {
     const hook = await hookFromObject(handMade(), { results: "xdp" });
-    const learn = 256, drop = 255, garbage = 0xfff;
+    const learn = 256, drop = 255, garbage = ModuleResult.GARBAGE;
     for (const [xdp, result] of [[0, garbage], [1, drop], [2, learn], [3, garbage], [4, garbage]]) {
       put(hook.maps.ports, 0, xdp);
       assert.equal(decide(hook), result, `XDP result ${xdp}`);

@@ -98,6 +98,16 @@ const { number, small, condition } = fc.letrec<Parts>((tie) => {
 
 const variable = fc.constantFrom("a", "b", "c");
 
+/** Copies go to ports 0 to 2^9 - 1, so that ports that are there are among them. */
+const COPY_BITS = 8;
+
+/** Bytes that are written, beyond the packet's end as well. */
+const write = fc.tuple(
+  fc.constantFrom("setU8", "setU16", "setU32"),
+  fc.oneof(fc.nat(70).map(String), fc.constantFrom("a", "b - 9", "packet.u8(20)", "i")),
+  fc.constantFrom("a", "b ^ c", "packet.u32(26)", "~packet.u16(8)", "c"),
+).map(([name, at, value]) => `packet.${name}(${at}, ${value});`);
+
 const { statement } = fc.letrec<{ statement: string; block: string }>((tie) => {
   const block = tie("block");
   return {
@@ -109,6 +119,19 @@ const { statement } = fc.letrec<{ statement: string; block: string }>((tie) => {
       fc.tuple(variable, number).map(([name, value]) => `${name} ^= ${value};`),
       fc.tuple(variable, small).map(([name, value]) => `${name} = (${name} + ${value}) | 0;`),
       number.map((value) => `packet.ring = (${value}) >>> 0;`),
+      number.map((value) => `packet.copyTo = (${value}) >>> ${31 - COPY_BITS};`),
+      fc.tuple(
+        fc.constantFrom("SourceMac", "DestinationMac", "SourceIpv4", "DestinationIpv4"),
+        number,
+      ).map(([field, value]) => `packet.set${field}((${value}) >>> 0);`),
+      fc.tuple(fc.constantFrom("Source", "Destination"), number).map(([side, value]) =>
+        `packet.set${side}Port((${value}) & 0xffff);`
+      ),
+      // What is read by headers cannot be read behind such writes
+      fc.tuple(condition, fc.array(write, { minLength: 1, maxLength: 3 }), fc.nat(70)).map(
+        ([test, writes, at]) =>
+          `if (${test}) { ${writes.join(" ")} return packet.u16(${at}) ^ a; }`,
+      ),
       condition.map((value) => `flag = ${value};`),
       fc.tuple(condition, number).map(([test, value]) => `if (${test}) return ${value};`),
       fc.tuple(condition, block, block).map(([test, yes, no]) => `if (${test}) ${yes} else ${no}`),

@@ -184,7 +184,7 @@ export const REFUSED: readonly (readonly [
     "(packet) => { packet.port = 1; return 1; }",
     15,
     'an assignment to "packet.port"',
-    "Of a packet, `ring` can be assigned; use a variable for the rest",
+    "Of a packet, `ring` and `copyTo` can be assigned, and setU8() and the like write it",
   ],
   [
     "(packet) => { packet.ring = -1; return 1; }",
@@ -472,5 +472,47 @@ export const REFUSED: readonly (readonly [
     13,
     '"(hits.get(1) ?? 0) * 2"',
     "Write Math.imul(a, b) >>> 0 for the low 32 bits of the product, or make the factors smaller",
+  ],
+  [
+    "(packet) => { packet.setU8(12, 8); return packet.etherType; }",
+    43,
+    '"packet.etherType" behind setU8(), setU16() or setU32()',
+    "Do it before, and keep what you read in a const; or read with u8(), u16() or u32()",
+  ],
+  [
+    "(packet) => { if (packet.port > 2) packet.setU8(0, 8); packet.setSourceIpv4(1); return 1; }",
+    56,
+    '"packet.setSourceIpv4(1)" behind setU8(), setU16() or setU32()',
+    "Do it before, and keep what you read in a const; or read with u8(), u16() or u32()",
+  ],
+  [
+    "(packet) => { packet.setU8(0); return 1; }",
+    15,
+    '"packet.setU8(0)"',
+    "Give it 2, not 1",
+  ],
+  [
+    "(packet) => { packet.setSourcePort(packet.u32(0)); return 1; }",
+    36,
+    '"packet.u32(0)" for packet.setSourcePort()',
+    "Write (packet.u32(0)) & 0xffff",
+  ],
+  [
+    "(packet) => { packet.copyTo += 1; return 1; }",
+    15,
+    "`+=`",
+    "Write packet.copyTo = port",
+  ],
+  [
+    "(packet) => { packet.copyTo = packet.port - 1; return 1; }",
+    31,
+    '"packet.port - 1" for packet.copyTo',
+    "Write (packet.port - 1) >>> 0",
+  ],
+  [
+    "(packet) => packet.copyTo",
+    13,
+    'the packet\'s "copyTo"',
+    "Keep what you assign in a variable",
   ],
 ];
