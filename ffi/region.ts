@@ -7,6 +7,11 @@
 import { check } from "./errors.ts";
 import type { NativeFunctions } from "./symbols.ts";
 
+/** Where bytes are in this process: they do not move as long as somebody has them. */
+export function addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
+  return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));
+}
+
 /**
  * One mapped region and the views of it: made once, used for everything in it.
  *

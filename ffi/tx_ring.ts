@@ -6,8 +6,8 @@
 
 import type { PacketTemplate } from "../packet/template.ts";
 import { MAX_FRAGMENTS, SlotFlag } from "./constants.ts";
-import { RING } from "./layout.ts";
-import type { Region } from "./region.ts";
+import { RING, SLOT } from "./layout.ts";
+import { addressOf, type Region } from "./region.ts";
 import { Ring, type RingPlace, SLOT_WORDS } from "./ring.ts";
 
 const MOREFRAG = SlotFlag.MOREFRAG << 16;
@@ -43,6 +43,8 @@ export class TxRing extends Ring {
   readonly #ownerWord: number;
   readonly #owner = crypto.getRandomValues(new Uint32Array(1))[0] | 1;
   readonly #stamps: Uint32Array | null;
+  /** What slots point at: kept until they point at something else. */
+  readonly #indirect = new Map<number, Uint8Array>();
   /** Where `put()` left head, and a tail that was seen: a bound that needs no atomic load. */
   #lastHead = -1;
   #knownTail = 0;
@@ -194,6 +196,39 @@ export class TxRing extends Ring {
       if (++slot === slots) slot = 0;
     }
     this.publish(slot);
+  }
+
+  /**
+   * Has a slot send bytes from where they are, instead of what is in its buffer (`NS_INDIRECT`): for
+   * ports of a VALE bridge. They must stay as they are until the sync that sends them. The kernel
+   * copies them to the receiver; valet's engine first into the slot's own buffer.
+   *
+   * @param slot whose length and flags are set; what was in them is forgotten
+   * @param bytes the packet, or with `SlotFlag.MOREFRAG` set afterwards a part of it
+   * @throws {RangeError} if it is longer than a buffer
+   *
+   * @example
+   * ```ts
+   * import { Netmap } from "@valet/valet";
+   *
+   * using netmap = Netmap.open({ backend: "embedded", instance: "indirect example" });
+   * using a = netmap.open("vale0:a@conf:slots=64");
+   * using b = netmap.open("vale0:b@conf:slots=64");
+   * const [ring] = a.txRings;
+   * ring.setIndirect(ring.head, new Uint8Array(60).fill(255));
+   * ring.advance(1);
+   * a.txSync();
+   * console.log(b.receiveFrames().length); // 1
+   * ```
+   */
+  setIndirect(slot: number, bytes: Uint8Array<ArrayBuffer>): void {
+    this.setLength(slot, bytes.length);
+    this.setSlotFlags(slot, SlotFlag.INDIRECT);
+    this.touched(slot);
+    if (this.#region.closed) return;
+    this.#indirect.set(slot, bytes);
+    const at = this.#firstSlot * 4 + slot * SLOT.size + SLOT.ptr;
+    this.#region.view.setBigUint64(at, addressOf(bytes), true);
   }
 
   /** A number that stands for bytes no slot holds yet. */

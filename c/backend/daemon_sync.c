@@ -6,6 +6,7 @@
 
 #include "daemon_client.h"
 #include "daemon_lookup.h"
+#include "user_memory.h"
 
 int client_check(const struct client *client)
 {
@@ -217,6 +218,47 @@ static uint32_t raise_request(struct csb *csb)
 	return __atomic_add_fetch(&csb->atok.request, 1, __ATOMIC_SEQ_CST);
 }
 
+/*
+ * Brings what slots have at an address of this process (NS_INDIRECT) into their buffers, where the
+ * daemon finds it: it sees no other memory of ours. Clears the pointer where there is nothing.
+ */
+static void bring_indirect(const struct client *client, struct netmap_ring *ring, uint32_t at,
+			   uint32_t head)
+{
+	uint64_t bytes = client->memory + client->port.region_bytes - ((uint8_t *)ring + ring->buf_ofs);
+
+	if (at >= ring->num_slots || head >= ring->num_slots)
+		return;
+	for (; at != head; at = at + 1 == ring->num_slots ? 0 : at + 1) {
+		struct netmap_slot *slot = &ring->slot[at];
+		uint64_t place = (uint64_t)slot->buf_idx * ring->nr_buf_size;
+		uint16_t length = slot->len;
+
+		if (__builtin_expect(!(slot->flags & NS_INDIRECT), 1))
+			continue;
+		/* The daemon will say what is wrong with those. */
+		if (length > ring->nr_buf_size || place + length > bytes)
+			continue;
+		if (user_memory_copy((uint8_t *)ring + ring->buf_ofs + place, slot->ptr, length) < 0)
+			slot->ptr = 0;
+	}
+}
+
+/*
+ * Slots before `head` are the daemon's. Written last: it never finds head beyond cur. Caller holds
+ * the csb's lock.
+ */
+static void hand_over(const struct client *client, enum direction direction,
+		      struct netmap_ring *ring, uint32_t head, uint32_t cur)
+{
+	struct csb *csb = csb_of(ring);
+
+	if (direction == TX && !client->port.is_pipe)
+		bring_indirect(client, ring, read_once(&csb->ktoa.hwcur), head);
+	write_once(&csb->atok.cur, cur);
+	store_release(&csb->atok.head, head);
+}
+
 /* Raises the request. Returns its number. */
 static uint32_t request_sync(const struct client *client, enum direction direction,
 			     struct netmap_ring *ring, struct csb *csb)
@@ -225,11 +267,10 @@ static uint32_t request_sync(const struct client *client, enum direction directi
 
 	csb_lock(csb);
 	if (!gives_back(client, direction)) {
-		/* Read head first, write it last: the daemon never finds it beyond cur. */
+		/* Read before cur, which may be moving on. */
 		uint32_t head = load_acquire(&ring->head);
 
-		write_once(&csb->atok.cur, read_once(&ring->cur));
-		store_release(&csb->atok.head, head);
+		hand_over(client, direction, ring, head, read_once(&ring->cur));
 	}
 	request = raise_request(csb);
 	csb_unlock(csb);
@@ -315,17 +356,17 @@ static int give_back(struct csb *csb, const struct netmap_ring *ring, struct rin
 	return legal ? 0 : 1;
 }
 
-static int ask_for(struct client *client, enum direction direction, struct csb *csb,
+static int ask_for(struct client *client, enum direction direction, struct netmap_ring *ring,
 		   const struct ring_pointers *pointers)
 {
+	struct csb *csb = csb_of(ring);
 	uint32_t request;
 	int rc = lookup_wait_begin();
 
 	if (rc < 0)
 		return rc;
 	csb_lock(csb);
-	write_once(&csb->atok.cur, pointers->cur);
-	store_release(&csb->atok.head, pointers->head);
+	hand_over(client, direction, ring, pointers->head, pointers->cur);
 	request = raise_request(csb);
 	csb_unlock(csb);
 	if (load_ordered(&csb->ktoa.kern_need_kick))
@@ -363,7 +404,7 @@ int client_sync_one(struct client *client, enum direction direction, uint32_t in
 		if (pointers->head != pointers->hwcur ||
 		    !is_legal(ring, pointers->hwcur, pointers->hwtail, pointers->head,
 			      pointers->cur))
-			rc = ask_for(client, direction, csb, pointers);
+			rc = ask_for(client, direction, ring, pointers);
 		client_look_at(client, direction, index, pointers);
 	}
 	/* Who only ever looks would not notice that the daemon is gone. */

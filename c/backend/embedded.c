@@ -12,6 +12,7 @@
 #include "script_loop.h"
 #include "sleeper.h"
 #include "sync_loop.h"
+#include "user_memory.h"
 
 struct embedded {
 	struct descriptor descriptor; /* the engine's */
@@ -28,6 +29,7 @@ static const struct engine_host host = {
 	.region_map = memory_region_map,
 	.region_unmap = memory_region_unmap,
 	.wake = wake_waiter,
+	.user_copy = user_memory_copy,
 };
 
 static int embedded_probe(void)

@@ -52,13 +52,26 @@ static void view_leave(struct ring *ring)
 /* Why a slot cannot be sent, or VALET_DROP_CAUSES when it can. */
 static enum valet_drop slot_fault(const struct ring *ring, struct slot_view slot)
 {
-	if (slot.flags & NS_INDIRECT)
-		return VALET_DROP_UNSUPPORTED;
 	if (!buffer_valid(ring, slot.buffer))
 		return VALET_DROP_BAD_BUFFER;
 	if (slot.length > ring->buffer_bytes)
 		return VALET_DROP_TOO_LONG;
 	return VALET_DROP_CAUSES;
+}
+
+/* Brings what lies at an address of the application into the slot's buffer, for all to see. */
+static enum valet_drop take_indirect(const struct ring *ring, struct slot_view slot,
+				     const struct netmap_slot *shared)
+{
+	const struct engine_host *host = ring->port->engine->host;
+	uint64_t from = read_once(&shared->ptr);
+	int rc = from ? 0 : -EFAULT;
+
+	if (from && host->user_copy)
+		rc = host->user_copy(buffer_at(ring, slot.buffer), from, slot.length);
+	if (rc == -EFAULT)
+		return VALET_DROP_BAD_BUFFER;
+	return rc < 0 ? VALET_DROP_UNSUPPORTED : VALET_DROP_CAUSES;
 }
 
 /* Adds a packet in those slots to the batch. VALET_DROP_CAUSES, or why it cannot be sent. */
@@ -107,11 +120,15 @@ static uint32_t gather_fragments(struct ring *ring, struct batch *batch, uint32_
 	struct slot_view slot;
 
 	do {
-		slot = slot_read(&ring->shared->slot[at]);
+		const struct netmap_slot *shared = &ring->shared->slot[at];
+
+		slot = slot_read(shared);
 		at = ring_next(ring, at);
 		if (fault != VALET_DROP_CAUSES)
 			continue;
 		fault = parts < NETMAP_MAX_FRAGS ? slot_fault(ring, slot) : VALET_DROP_FRAGMENTS;
+		if (fault == VALET_DROP_CAUSES && slot.flags & NS_INDIRECT)
+			fault = take_indirect(ring, slot, shared);
 		if (fault != VALET_DROP_CAUSES)
 			continue;
 		part[parts++] = (struct fragment){ .data = buffer_at(ring, slot.buffer),

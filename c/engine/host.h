@@ -21,6 +21,12 @@ struct engine_host {
 	 * crash.
 	 */
 	void (*region_unmap)(struct region *region);
+	/*
+	 * Copies what an application has at an address (NS_INDIRECT) to where its slot's buffer is.
+	 * 0; -EFAULT; another negative errno: it cannot look there. NULL: the application's side
+	 * has done so, or cleared the slot's pointer where it could not.
+	 */
+	int (*user_copy)(void *to, uint64_t from, uint32_t length);
 	/* Wakes a sleeper. Called with the waiter's ring locked, by the thread that sent. */
 	void (*wake)(struct waiter *waiter);
 	/* The same, where a little later is soon enough. NULL: wake. */

@@ -92,11 +92,13 @@ struct valet_req_shortage {
 /* Why packets were lost. The first group is counted at the port that sent them, the second at the
  * port that should have received them. */
 enum valet_drop {
-	VALET_DROP_BAD_BUFFER, /* a slot named a buffer that does not exist or is reserved */
+	VALET_DROP_BAD_BUFFER, /* a slot named a buffer that does not exist or is reserved, or an
+				  address (NS_INDIRECT) that cannot be read */
 	VALET_DROP_TOO_LONG, /* a slot's length goes beyond its buffer */
 	VALET_DROP_TOO_SHORT, /* no Ethernet header in the first fragment */
 	VALET_DROP_FRAGMENTS, /* more than NETMAP_MAX_FRAGS slots */
-	VALET_DROP_UNSUPPORTED, /* a slot flag that is not supported: NS_INDIRECT */
+	VALET_DROP_UNSUPPORTED, /* a slot flag that is not supported: NS_INDIRECT where the system
+				   forbids process_vm_readv() */
 	VALET_DROP_NOT_ATTACHED, /* the port is on no bridge */
 	VALET_DROP_LOOKUP, /* the lookup said so */
 	VALET_DROP_NO_PORT, /* the lookup named a port that is not there */

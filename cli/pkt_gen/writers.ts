@@ -127,14 +127,12 @@ export function writerFor(
   return new CopyWriter(frame, (bits & (OptionBit.COPY | OptionBit.MEMCPY)) !== 0);
 }
 
-function checkIndirect({ backend, name, bridge }: Port): void {
-  if (backend === "kernel" && bridge !== undefined) return;
+function checkIndirect({ backend, name, bridge, portName: { pipe } }: Port): void {
+  if (bridge !== undefined && pipe === undefined) return;
   throw new NetmapError("send", "EOPNOTSUPP", {
     port: name,
     backend,
-    hint: backend === "kernel"
-      ? "Indirect buffers (-I) are for ports of a VALE bridge"
-      : "valet's engine has no indirect buffers (-I) yet; the kernel's netmap has",
+    hint: "Indirect buffers (-I) are for ports of a VALE bridge",
   });
 }
 
@@ -292,7 +290,7 @@ class SlotWriter implements Writer {
   }
 }
 
-/** Packets that the kernel fetches from where a slot's pointer says: here, the slot's own buffer. */
+/** Packets that netmap fetches from where a slot's pointer says: here, the slot's own buffer. */
 class IndirectWriter implements Writer {
   readonly #template: PacketTemplate;
   bytesWritten = 0;

@@ -39,16 +39,6 @@ forEachBackend((backend) => {
     });
   }
 
-  backend.test("tx: NS_INDIRECT is dropped and counted; the engine reads no foreign memory", {
-    skip: { kernel: "the kernel would read the address in slot.ptr" },
-  }, (scene) => {
-    const [a, b] = scene.ports(2);
-    fill(a.txRings[0], [{ bytes: frame(), flags: 0x10 }, { bytes: frame({ tag: 1 }) }]);
-    a.txSync();
-    assert.deepEqual(tags(b), [1]);
-    assertDrops(a, { unsupported: 1 });
-  });
-
   for (const buffer of [0, 1, 999_999, 0xffffffff]) {
     backend.test(`rx: what would go to buffer ${buffer} is dropped and counted`, (scene) => {
       const [a, b] = scene.ports(2);
