@@ -14,9 +14,11 @@ import type { BuildOptions, CSource } from "./build.ts";
 import { CHook, CompiledHook } from "./compiled_hook.ts";
 import { checkConstants, type HookConstants } from "./constants.ts";
 import { lowerHook } from "./front_end.ts";
+import { HookSyntaxError } from "./errors.ts";
 import { headersFolder } from "./headers_folder.ts";
 import { loadHook } from "./load.ts";
 import { parseHook } from "./parse.ts";
+import { callingFiles, placeInFile } from "./source_place.ts";
 
 /** Options of `compile()`. */
 export interface CompileOptions extends BuildOptions {
@@ -28,6 +30,8 @@ export interface CompileOptions extends BuildOptions {
   constants?: HookConstants | undefined;
   /** Tables that the function names: `LookupTable`s, or, for a hook that never runs, their shapes. */
   tables?: HookTables | undefined;
+  /** URL of the file where the function stands, for errors. Default: it is looked for where the callers are. */
+  file?: string | undefined;
 }
 
 /**
@@ -66,14 +70,29 @@ export interface CompileOptions extends BuildOptions {
  */
 export async function compile(
   hook: Lookup | string,
-  { constants = {}, tables = {}, ...build }: CompileOptions = {},
+  { constants = {}, tables = {}, file, ...build }: CompileOptions = {},
 ): Promise<CompiledHook> {
   checkConstants(constants);
+  // What is given as a text is nowhere else
+  const files = typeof hook === "string" ? [] : file === undefined ? callingFiles() : [file];
   const parsed = await parseHook(hook);
   const name = typeof hook === "function" && hook.name !== "" ? hook.name : "hook";
-  const program = lowerHook(parsed, { name, constants, tables });
+  const program = placed(files, () => lowerHook(parsed, { name, constants, tables }));
   const include = await headersFolder(build);
-  return new CompiledHook(program, { ...build, include, tables: Object.values(tables) });
+  return new CompiledHook(program, { ...build, include, files, tables: Object.values(tables) });
+}
+
+/** Has an error say where in a file it is. */
+function placed<T>(files: readonly string[], lower: () => T): T {
+  try {
+    return lower();
+  } catch (error) {
+    if (!(error instanceof HookSyntaxError)) throw error;
+    const { source, construct, problem, mend } = error;
+    const place = placeInFile(source, error, files);
+    if (place === undefined) throw error;
+    throw new HookSyntaxError(source, error, construct, problem, mend, place);
+  }
 }
 
 /** A hook in C as a text. */

@@ -23,6 +23,8 @@ export interface NativeTarget extends BuildOptions {
   readonly include: string;
   /** The tables, in the program's order. */
   readonly tables: readonly TableShape[];
+  /** Files where the function may stand. */
+  readonly files?: readonly string[] | undefined;
 }
 
 /**
@@ -84,7 +86,7 @@ export class CompiledHook implements NativeLookup {
    * @throws {NetmapError} EPERM and others if eBPF cannot be used
    */
   kernel(): BpfProgram {
-    this.#kernel ??= loadKernelHook(this.program, this.#tables());
+    this.#kernel ??= loadKernelHook(this.program, this.#tables(), this.#target.files);
     return this.#kernel;
   }
 

@@ -7,7 +7,8 @@
 import { BpfLoadError, type BpfMap, BpfProgram } from "./bpf.ts";
 import type { EbpfCode } from "./ebpf.ts";
 import { INSTRUCTION_BYTES } from "./ebpf_assembler.ts";
-import { excerpt } from "./errors.ts";
+import { atPlace, excerpt } from "./errors.ts";
+import { type FilePosition, placeInFile } from "./source_place.ts";
 
 /**
  * The kernel's verifier refused a hook: most often because it has too many ways through it.
@@ -30,24 +31,34 @@ export class HookVerifierError extends Error {
   readonly words: string;
   /** All that it wrote: the way through the program that it refused. */
   readonly log: string;
+  /** Where that is in the function's file; undefined if it was not found there. */
+  readonly place: FilePosition | undefined;
   /** Line of the hook's text that it was at; undefined if it does not say. */
   readonly line: number | undefined;
   /** Column in it. */
   readonly column: number | undefined;
 
   /** Made by `loadEbpf()`. */
-  constructor(code: EbpfCode, error: BpfLoadError, words: string) {
+  constructor(
+    code: EbpfCode,
+    error: BpfLoadError,
+    words: string,
+    files: readonly string[] = [],
+  ) {
     const position = code.positions[lastInstruction(error.log) ?? -1];
+    const inFile = position && placeInFile(code.source, position, files);
     const place = position && ` (line ${position.line}, column ${position.column})`;
     super(
       `Cannot load the hook "${code.name}" into the kernel: its verifier says "${words}"${
         place ?? ""
-      }` + (position ? `\n${excerpt(code.source, position)}` : "") + hint(words),
+      }` + (position ? `\n${excerpt(code.source, position)}` : "") +
+        (inFile ? `\n${atPlace(inFile).trimEnd()}` : "") + hint(words),
       { cause: error },
     );
     this.code = error.code;
     this.words = words;
     this.log = error.log;
+    this.place = inFile;
     this.line = position?.line;
     this.column = position?.column;
   }
@@ -72,10 +83,15 @@ function lastInstruction(log: string): number | undefined {
  * Loads a program of type XDP.
  *
  * @param maps for the tables of the program, in their order; the program keeps them
+ * @param files where the function may stand, for errors
  * @throws {HookVerifierError} if the verifier refuses it
  * @throws {NetmapError} EPERM and others if programs cannot be loaded at all
  */
-export function loadEbpf(code: EbpfCode, maps: readonly BpfMap[] = []): BpfProgram {
+export function loadEbpf(
+  code: EbpfCode,
+  maps: readonly BpfMap[] = [],
+  files: readonly string[] = [],
+): BpfProgram {
   const instructions = code.instructions.slice();
   const view = new DataView(instructions.buffer);
   for (const { instruction, table } of code.maps) {
@@ -85,7 +101,7 @@ export function loadEbpf(code: EbpfCode, maps: readonly BpfMap[] = []): BpfProgr
     return BpfProgram.load(instructions, { name: code.name });
   } catch (error) {
     if (error instanceof BpfLoadError && error.words !== undefined) {
-      throw new HookVerifierError(code, error, error.words);
+      throw new HookVerifierError(code, error, error.words, files);
     }
     throw error;
   }

@@ -5,6 +5,7 @@
  */
 
 import type { Position } from "./ir.ts";
+import type { FilePosition } from "./source_place.ts";
 
 /** Where a position in a source is, as people count. */
 export function positionAt(source: string, offset: number): Position {
@@ -24,12 +25,19 @@ export function excerpt(source: string, { line, column }: Position): string {
   return `  ${number}${text}\n  ${" ".repeat(number.length)}${indent}^`;
 }
 
+/** A line that says where something is, which terminals and editors take for a link. */
+export function atPlace(place: FilePosition | undefined): string {
+  return place === undefined ? "" : `  at ${place.file}:${place.line}:${place.column}\n`;
+}
+
 /**
  * A hook is not in the subset of TypeScript that can be compiled.
  *
- * `message` is made for people: the construct, its place, the line, and what to write instead. The
- * place counts within the function's own text, as the JavaScript engine has it (`fn.toString()`): the
- * types are gone and the first line is the one where the function begins.
+ * `message` is made for people: the construct, its place, the line, and what to write instead. `line` and
+ * `column` count within the function's own text, as the JavaScript engine has it (`fn.toString()`): the
+ * types are gone and the first line is the one where the function begins. Where the function stands in a
+ * file of the callers', or the one that `compile()` was told, and that may be read, `place` is there, and
+ * the message names it.
  *
  * @example
  * ```ts
@@ -47,6 +55,10 @@ export function excerpt(source: string, { line, column }: Position): string {
 export class HookSyntaxError extends SyntaxError {
   /** "HookSyntaxError". */
   override readonly name = "HookSyntaxError";
+  /** The function's text. */
+  readonly source: string;
+  /** Why it cannot be. */
+  readonly problem: string;
   /** Line of the function's text, from 1. */
   readonly line: number;
   /** Column, from 1, in UTF-16 units. */
@@ -55,6 +67,8 @@ export class HookSyntaxError extends SyntaxError {
   readonly construct: string;
   /** What to write instead. */
   readonly mend: string;
+  /** Where that is in the function's file: its URL, line and column; undefined if it was not found there. */
+  readonly place: FilePosition | undefined;
 
   /**
    * Made by `compile()`.
@@ -64,6 +78,7 @@ export class HookSyntaxError extends SyntaxError {
    * @param construct what cannot be compiled, as it stands in "Cannot compile ..."
    * @param problem why not
    * @param mend what to write instead, a sentence without a full stop
+   * @param place where that is in the function's file
    */
   constructor(
     source: string,
@@ -71,11 +86,15 @@ export class HookSyntaxError extends SyntaxError {
     construct: string,
     problem: string,
     mend: string,
+    place?: FilePosition,
   ) {
     super(
       `Cannot compile ${construct} (line ${position.line}, column ${position.column}): ${problem}\n` +
-        `${excerpt(source, position)}\nHint: ${mend}`,
+        `${excerpt(source, position)}\n${atPlace(place)}Hint: ${mend}`,
     );
+    this.source = source;
+    this.problem = problem;
+    this.place = place;
     this.line = position.line;
     this.column = position.column;
     this.construct = construct;

@@ -19,6 +19,7 @@ import { KernelTable } from "./table_kernel.ts";
  * the program share from then on.
  *
  * @param tables of the program, in their order
+ * @param files where the function may stand, for errors
  * @throws {HookVerifierError} if the kernel's verifier refuses it
  * @throws {HookBuildError} if it is too large for an eBPF program
  * @throws {NetmapError} EPERM and others if eBPF cannot be used
@@ -26,6 +27,7 @@ import { KernelTable } from "./table_kernel.ts";
 export function loadKernelHook(
   program: HookProgram,
   tables: readonly LookupTable[] = [],
+  files: readonly string[] = [],
 ): BpfProgram {
   const code = compileEbpf(program, tables);
   const homes = tables.map((table, i) =>
@@ -33,7 +35,7 @@ export function loadKernelHook(
       ? table.unsafeHome
       : new KernelTable(table.layout, program.tables[i].name)
   );
-  const loaded = loadEbpf(code, homes.map(({ map }) => map));
+  const loaded = loadEbpf(code, homes.map(({ map }) => map), files);
   tables.forEach((table, i) => {
     if (table.unsafeHome !== homes[i]) table.moveTo(homes[i]);
   });

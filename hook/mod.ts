@@ -84,4 +84,5 @@ export { LEARN } from "../ffi/constants.ts";
 export { HookBuildError, HookSyntaxError } from "./errors.ts";
 export { hookFromObject, ObjectHook, type ObjectMap, type ObjectOptions } from "./object.ts";
 export type * from "./ir.ts";
+export type { FilePosition } from "./source_place.ts";
 export type { HookTable, TableShape } from "./table.ts";

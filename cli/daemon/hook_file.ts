@@ -66,7 +66,11 @@ export async function readHookFile(url: string, form: HookForm, cache?: string):
       "It takes batches, which cannot be compiled: export a lookup of one packet, (packet) => port",
     );
   }
-  return { native: await compile(lookup as Lookup, { constants, tables, cache }), stats, tables };
+  return {
+    native: await compile(lookup as Lookup, { constants, tables, cache, file: url }),
+    stats,
+    tables,
+  };
 }
 
 /** The default export, a lookup or `{ lookup, batch }`, and what stands beside it. */

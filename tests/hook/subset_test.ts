@@ -54,6 +54,28 @@ Deno.test("compile() tells the line and column within a function of several line
   assert.match(error.message, /\n {2}3 \| {5}return half \+ packet\.length \/ 2;\n {24}\^\n/);
 });
 
+Deno.test("compile() tells the line and column in the function's file", async () => {
+  const before = new Error().stack!;
+  const error = await refusal(function placed(packet: { port: number; length: number }): number {
+    const half: number = packet.port & 1;
+    return half + packet.length / 2;
+  });
+  const [, file, line] = /(file:\/\/\S+?):(\d+):/.exec(before)!;
+  assert.deepEqual(error.place, { file, line: Number(line) + 3, column: 19 });
+  assert.match(error.message, /\n {2}at file:.*subset_test\.ts:\d+:19\nHint: /);
+  assert.equal(
+    (await refusal("(packet) => packet.port / 2")).place,
+    undefined,
+    "a text has no file",
+  );
+  // One of two that are the same: which one it is cannot be told
+  const twins = [
+    (packet: { ttl: number }) => packet.ttl / 7,
+    (packet: { ttl: number }) => packet.ttl / 7,
+  ];
+  assert.equal((await refusal(twins[1])).place, undefined);
+});
+
 Deno.test("compile() tells the place in a method as it does in a function", async () => {
   const hooks = {
     lookup(packet: { port: number }): number {
