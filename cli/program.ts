@@ -26,6 +26,11 @@ const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import("./stats.ts")).statsCommand,
   },
   {
+    name: "top",
+    description: "Show live how fast ports send, receive and lose",
+    load: async () => (await import("./top.ts")).topCommand,
+  },
+  {
     name: "table",
     description: "Show the stations that a bridge has learned",
     load: async () => (await import("./table_command.ts")).tableCommand,

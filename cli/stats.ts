@@ -83,7 +83,7 @@ function watchOptions({ interval, count = Infinity }: OptionValues): {
 }
 
 /** "vale0" stands for all its ports. */
-function isWanted(name: string, args: readonly string[]): boolean {
+export function isWanted(name: string, args: readonly string[]): boolean {
   return args.length === 0 ||
     args.some((arg) => name === arg || name.startsWith(`${arg.replace(/:$/, "")}:`));
 }
@@ -166,7 +166,8 @@ function rateCells(before: Sample, now: Sample, port: PortSample): string[] {
   ];
 }
 
-function rateLine(before: Sample, now: Sample, ports: readonly PortSample[]): unknown {
+/** What a line of JSON says: the counters, and how fast they have grown. */
+export function rateLine(before: Sample, now: Sample, ports: readonly PortSample[]): unknown {
   const seconds = (now.atMs - before.atMs) / 1000;
   const old = portsOf(before);
   return {

@@ -4,10 +4,12 @@
  * @module
  */
 
-import { formatRate, type Netmap, NetmapError } from "../../mod.ts";
-import { type Column, cut, formatColumns, plural } from "../columns.ts";
+import { type Netmap, NetmapError } from "../../mod.ts";
+import { cut, formatColumns, plural } from "../columns.ts";
 import type { TextWriter } from "../context.ts";
-import { type BridgeSample, portsOf, ratesOf, type Sample, takeSample } from "../sample.ts";
+import { hasDrops, PORT_COLUMNS, PORT_WIDTHS, portCells } from "../port_table.ts";
+import { type BridgeSample, portsOf, type Sample, takeSample } from "../sample.ts";
+import { BOLD, DIM, PLAIN, RED, Screen, type ScreenSize } from "../screen.ts";
 import type { StatusAnswer } from "./answers.ts";
 import { formatPlain, type LogEntry, type LogSink } from "./log.ts";
 
@@ -25,14 +27,6 @@ export interface LiveState {
   readonly log: readonly LogEntry[];
 }
 
-/** Room for it, in characters. */
-export interface LiveSize {
-  /** In a line. */
-  readonly columns: number;
-  /** Lines. */
-  readonly rows: number;
-}
-
 const PICTURE_MS = 1000;
 
 /** Lines of the log that are kept. */
@@ -41,26 +35,10 @@ const LOG_LINES = 100;
 /** Of the lines below the tables, so many are the log's if there is room for ports as well. */
 const LOG_SHARE = 5;
 
-// Whatever has less room than it wants loses the columns with the highest numbers first
-const COLUMNS: readonly Column[] = [
-  { title: "PORT" },
-  { title: "KIND", spare: 3 },
-  { title: "OPEN", align: "right", spare: 2 },
-  { title: "SENT", align: "right" },
-  { title: "", align: "right", spare: 4 },
-  { title: "RECEIVED", align: "right" },
-  { title: "", align: "right", spare: 4 },
-  { title: "DROPPED", align: "right" },
-  { title: "CAUSE", spare: 1 },
-];
-// What numbers grow to, so that columns neither jump nor come and go
-const LEAST = [6, 10, 0, 10, 12, 10, 12, 10, 8];
-
 const INDENT = "  ";
-const BOLD = "\x1b[1m", RED = "\x1b[31m", DIM = "\x1b[2m", PLAIN = "\x1b[0m";
 
 /** The picture: lines that fit the room. Pure. */
-export function renderLive(state: LiveState, size: LiveSize, color = false): string[] {
+export function renderLive(state: LiveState, size: ScreenSize, color = false): string[] {
   const paint = (line: string, style: string): string =>
     color && line !== "" ? style + line + PLAIN : line;
   const head = header(state).map((line, i) => paint(cut(line, size.columns), i === 0 ? BOLD : DIM));
@@ -120,26 +98,13 @@ function bridges({ before, now }: LiveState, width: number): Line[] {
   const old = before === undefined ? undefined : portsOf(before);
   const seconds = before === undefined ? 0 : (now.atMs - before.atMs) / 1000;
   const rows = now.bridges.map((bridge) =>
-    bridge.ports.map((port) => {
-      const rates = ratesOf(old?.get(port.name)?.counters, port.counters, seconds);
-      return [
-        port.interface,
-        port.counters.kind,
-        String(port.counters.opens),
-        formatRate(rates.txPackets),
-        formatRate(rates.txBits, "bit/s"),
-        formatRate(rates.rxPackets),
-        formatRate(rates.rxBits, "bit/s"),
-        formatRate(rates.dropped),
-        seconds > 0 ? rates.cause ?? "" : "",
-      ];
-    })
+    bridge.ports.map((port) => portCells(port, old?.get(port.name), seconds))
   );
   // One table, so that the columns of all bridges are below each other
-  const [titles, ...lines] = formatColumns(COLUMNS, rows.flat(), {
+  const [titles, ...lines] = formatColumns(PORT_COLUMNS, rows.flat(), {
     width,
     indent: INDENT,
-    least: LEAST,
+    least: PORT_WIDTHS,
   });
   let next = 0;
   return now.bridges.flatMap((bridge, i): Line[] => [
@@ -148,7 +113,7 @@ function bridges({ before, now }: LiveState, width: number): Line[] {
     { text: titles, style: "plain" },
     ...rows[i].map((row): Line => ({
       text: lines[next++],
-      style: row[8] === "" ? "plain" : "drops",
+      style: hasDrops(row) ? "drops" : "plain",
     })),
   ]);
 }
@@ -170,14 +135,13 @@ export function formatUptime(seconds: number): string {
 
 /** Draws the picture again and again on a terminal of its own screen, until it is closed. */
 export class LiveTable implements Disposable {
-  readonly #writer: TextWriter;
+  readonly #screen: Screen;
   readonly #netmap: Netmap;
   readonly #status: () => StatusAnswer;
   readonly #entries: readonly LogEntry[];
   readonly #timer: ReturnType<typeof setInterval>;
   #before: Sample | undefined;
   #now: Sample;
-  readonly #resized = (): void => this.#draw();
 
   /**
    * @param netmap of the daemon; its caller closes it
@@ -190,22 +154,18 @@ export class LiveTable implements Disposable {
     status: () => StatusAnswer,
     entries: readonly LogEntry[],
   ) {
-    this.#writer = writer;
     this.#netmap = netmap;
     this.#status = status;
     this.#entries = entries;
     this.#now = takeSample(netmap);
-    writer.write("\x1b[?1049h\x1b[?25l"); // its own screen, without a cursor
-    Deno.addSignalListener("SIGWINCH", this.#resized);
-    this.#draw();
+    this.#screen = new Screen(writer, (size) => renderLive(this.#state(), size, writer.color));
     this.#timer = setInterval(() => this.#tick(), PICTURE_MS);
   }
 
   /** Gives the terminal back as it was. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
-    Deno.removeSignalListener("SIGWINCH", this.#resized);
-    this.#writer.write("\x1b[?25h\x1b[?1049l");
+    this.#screen[Symbol.dispose]();
   }
 
   #tick(): void {
@@ -217,30 +177,18 @@ export class LiveTable implements Disposable {
       if (!(error instanceof NetmapError)) throw error;
       return; // the daemon is about to end
     }
-    this.#draw();
+    this.#screen.draw();
   }
 
-  #draw(): void {
-    const state = {
+  #state(): LiveState {
+    return {
       status: this.#status(),
       nowMs: Date.now(),
       before: this.#before,
       now: this.#now,
       log: this.#entries,
     };
-    const lines = renderLive(state, consoleSize(), this.#writer.color);
-    // Each line is cleared behind its text, so that nothing flickers
-    this.#writer.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join("\r\n")}\x1b[J`);
   }
-}
-
-/**
- * The terminal's room; one that does not know its own says 0, and is taken for one of the usual
- * size.
- */
-function consoleSize(): LiveSize {
-  const { columns, rows } = Deno.consoleSize();
-  return { columns: columns || 80, rows: rows || 24 };
 }
 
 /** A sink that keeps the end of the log. */

@@ -2,11 +2,11 @@
 // terminal.
 
 import assert from "node:assert/strict";
-import { DROP_CAUSES, type DropCause, type PortCounters } from "../../mod.ts";
+import type { DropCause } from "../../mod.ts";
 import type { StatusAnswer } from "../../cli/daemon/answers.ts";
 import { formatUptime, type LiveState, renderLive } from "../../cli/daemon/live.ts";
-import type { PortSample, Sample } from "../../cli/sample.ts";
 import { DaemonScene, until } from "./daemon_scene.ts";
+import { port, sample } from "./samples.ts";
 
 const STATUS: StatusAnswer = {
   connections: 3,
@@ -23,30 +23,6 @@ const STATUS: StatusAnswer = {
   threads: 0,
   hooks: 1,
 };
-
-function port(name: string, given: Partial<PortCounters> = {}): PortSample {
-  const drops = { ...Object.fromEntries(DROP_CAUSES.map((cause) => [cause, 0])), ...given.drops };
-  const counters: PortCounters = {
-    txPackets: 0,
-    txBytes: 0,
-    rxPackets: 0,
-    rxBytes: 0,
-    ringResets: 0,
-    bridgeIndex: 0,
-    portIndex: 0,
-    opens: 1,
-    kind: "ephemeral",
-    memoryId: 1,
-    ...given,
-    drops: drops as Record<DropCause, number>,
-    dropped: Object.values(drops).reduce((sum, count) => sum + count, 0),
-  };
-  return { name: `vale0:${name}`, interface: name, counters };
-}
-
-function sample(atMs: number, ...ports: PortSample[]): Sample {
-  return { atMs, bridges: [{ name: "vale0", lookup: "learning", stations: 7, ports }] };
-}
 
 const dropping = { drops: { ringFull: 500, notOpen: 20 } as Record<DropCause, number> };
 
