@@ -43,8 +43,10 @@ static uint32_t buffer_in(const struct ring *ring, uint32_t slot)
 	const struct ring *receiver = ring->direction == RX ? ring : ring->peer;
 
 	if (ring->peer) {
-		int received = ring_distance(ring, receiver->hwcur, slot) <
-			       ring_distance(ring, receiver->hwcur, receiver->hwtail);
+		/* Both may move meanwhile, and the slot with them. */
+		uint32_t from = read_once(&receiver->hwcur);
+		int received = ring_distance(ring, from, slot) <
+			       ring_distance(ring, from, read_once(&receiver->hwtail));
 
 		ring = received ? receiver : receiver->peer;
 	}
