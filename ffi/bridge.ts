@@ -7,6 +7,7 @@
 import { PollingMode, RegisterMode, RequestType } from "./constants.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { checkInteger, closedError, NetmapError, show } from "./errors.ts";
+import { destroyExclusive } from "./exclusive.ts";
 import {
   type BridgeInfo,
   type PortCounters,
@@ -95,10 +96,23 @@ export class Bridge implements Disposable {
   /** "vale0". */
   readonly name: string;
 
-  /** Made by `netmap.bridge()`. */
-  constructor(descriptor: Descriptor, name: string) {
+  /** What others show to change the bridge, if this object has it; see `netmap.createBridge()`. */
+  readonly token: number | undefined;
+
+  /** Made by `netmap.bridge()` and `netmap.createBridge()`. */
+  constructor(descriptor: Descriptor, name: string, token?: number) {
     this.#descriptor = descriptor;
     this.name = name;
+    this.token = token;
+  }
+
+  /**
+   * Ends a bridge that `netmap.createBridge()` made.
+   *
+   * @throws {NetmapError} EBUSY while it has ports, EACCES without its token, EINVAL if it is not exclusive
+   */
+  destroy(): void {
+    destroyExclusive(this.#descriptor, this.name);
   }
 
   /**

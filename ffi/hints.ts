@@ -16,6 +16,8 @@ const ENGINE_ONLY: Hint = ({ backend }) =>
 const NO_BRIDGE = "A bridge exists while it has ports: open or attach one first; " +
   "netmap.ports() lists what is there";
 
+const EXCLUSIVE = "The bridge is exclusive: show its token, netmap.bridge(name, { token })";
+
 const NO_DAEMON = 'No daemon runs: "valet daemon start" starts one, and so does any command of ' +
   'valet; { backend: "embedded" } needs none';
 const OTHER_DAEMON = 'The daemon is of another version of valet: "valet daemon stop" it';
@@ -69,6 +71,19 @@ const HINTS: Readonly<Record<string, Hint>> = {
   "create EINVAL": 'The name is that of an interface, without "vale0:", of at most 15 characters',
   "create ENOMEM": ({ need }) =>
     (need === undefined ? "" : `${need}. `) + "Fewer slots or rings need fewer buffers",
+  "create bridge EEXIST": "A bridge of that name exists: it has ports, or is exclusive already",
+  "create bridge ENOMEM": "There can be no more bridges",
+  "create bridge EOPNOTSUPP": ENGINE_ONLY,
+  "use bridge EACCES": "That is not the token of this bridge, or it is not exclusive",
+  "use bridge ENXIO": NO_BRIDGE,
+  "destroy bridge EBUSY": "It has ports: close or detach them first",
+  "destroy bridge EACCES": EXCLUSIVE,
+  "destroy bridge EINVAL": "It is not exclusive: it goes with its last port",
+  "destroy bridge ENXIO": NO_BRIDGE,
+  "attach EACCES": EXCLUSIVE,
+  "detach EACCES": EXCLUSIVE,
+  "lookup EACCES": EXCLUSIVE,
+  "change EACCES": EXCLUSIVE,
   "remove ENXIO": "There is no persistent interface of that name",
   "remove EBUSY": "It is attached to a bridge or open: detach it and close its ports first",
 

@@ -34,6 +34,12 @@ export const ValetRequest = {
   MEMORY_SET: 0x5611,
   /** Ask why there was no memory. */
   SHORTAGE_GET: 0x5612,
+  /** Make an exclusive bridge. */
+  BRIDGE_CREATE: 0x5607,
+  /** End an exclusive bridge. */
+  BRIDGE_DESTROY: 0x5608,
+  /** Present the token of an exclusive bridge. */
+  BRIDGE_TOKEN: 0x5609,
 } as const;
 
 /** `struct valet_req_bridge`. */
@@ -62,6 +68,9 @@ export const TABLE = {
   /** In an entry. */
   entryAgeMs: 12,
 } as const;
+
+/** `struct valet_req_token`. */
+export const TOKEN = { size: 8, token: 0 } as const;
 
 /** `struct valet_req_lookup`. */
 export const LOOKUP = { size: 24, kind: 0, busy: 4, function: 8, context: 16 } as const;

@@ -8,6 +8,7 @@ import { Bridge } from "./bridge.ts";
 import { RequestType } from "./constants.ts";
 import { type BackendName, cString, Descriptor } from "./descriptor.ts";
 import { checkInteger, closedError, show } from "./errors.ts";
+import { createExclusive, presentToken } from "./exclusive.ts";
 import {
   type InterfaceInfo,
   type PoolsInfo,
@@ -200,11 +201,40 @@ export class Netmap implements Disposable {
    * A bridge, whether it exists or not.
    *
    * @param name "vale0" or "vale0:"
+   * @param options token: of an exclusive bridge, to be allowed to change it
    * @throws {SyntaxError} if it is no name of a bridge
+   * @throws {NetmapError} EACCES if that is not its token
    */
-  bridge(name: string): Bridge {
+  bridge(name: string, { token }: { token?: number | undefined } = {}): Bridge {
     this.#checkOpen("use");
-    return new Bridge(this.#descriptor, bridgeName(name));
+    const bridge = bridgeName(name);
+    if (token !== undefined) presentToken(this.#descriptor, bridge, token);
+    return new Bridge(this.#descriptor, bridge, token);
+  }
+
+  /**
+   * Makes an exclusive bridge (netmap_vale_create() in the kernel): it exists without ports, until
+   * `bridge.destroy()`, and only who has its token can attach and detach interfaces and set its lookup.
+   * Ports are opened on it as on every bridge.
+   *
+   * @param name "vale0"
+   * @throws {NetmapError} EEXIST if there is such a bridge, ENOMEM if there can be no more bridges,
+   * EOPNOTSUPP on the kernel, where only modules can make one
+   *
+   * @example
+   * ```ts
+   * import { Netmap } from "@valet/valet";
+   *
+   * using netmap = Netmap.open({ backend: "embedded", instance: "exclusive example" });
+   * const bridge = netmap.createBridge("vale0");
+   * console.log(netmap.bridge("vale0", { token: bridge.token }).info().ports); // 0
+   * bridge.destroy();
+   * ```
+   */
+  createBridge(name: string): Bridge {
+    this.#checkOpen("create");
+    const bridge = bridgeName(name);
+    return new Bridge(this.#descriptor, bridge, createExclusive(this.#descriptor, bridge));
   }
 
   /**

@@ -204,6 +204,25 @@ int bridge_add(struct bridge *bridge, struct port *port)
 	return 0;
 }
 
+int bridge_keep(struct bridge *bridge, uint64_t token)
+{
+	const struct lookup learning = { .kind = VALET_LOOKUP_LEARNING };
+	struct bridge_view *view = view_make(bridge, learning, NULL);
+
+	if (!view)
+		return -ENOMEM;
+	view_publish(bridge, view);
+	bridge->token = token;
+	return 0;
+}
+
+void bridge_let_go(struct bridge *bridge)
+{
+	bridge->token = 0;
+	if (!bridge->count)
+		view_publish(bridge, NULL);
+}
+
 void bridge_remove(struct port *port)
 {
 	struct bridge *bridge = port->bridge;
@@ -216,7 +235,7 @@ void bridge_remove(struct port *port)
 	 * again.
 	 */
 	table_forget(&bridge->table, port->index);
-	if (--bridge->count) {
+	if (--bridge->count || bridge->token) {
 		view = view_make(bridge, bridge->view->lookup, NULL);
 		if (!view)
 			return; /* no memory: the next view will be without it */

@@ -24,6 +24,8 @@
 #define BRIDGE_PORTS_MAX 4352
 #define BRIDGES_MAX 256
 
+struct descriptor;
+
 struct lookup {
 	enum valet_lookup_kind kind;
 	valet_lookup_function function; /* NATIVE */
@@ -50,6 +52,7 @@ struct bridge {
 	struct bridge_view *view; /* the packets' path; NULL when not in use */
 	struct bridge_view *replaced;
 	struct table table;
+	uint64_t token; /* exclusive: only who has it changes it, and it stays without ports; else 0 */
 	uint32_t count; /* ports */
 	uint32_t indices; /* handed out at least once: 0 to this - 1 */
 	uint16_t *free_index; /* given back, the last one on top */
@@ -69,6 +72,9 @@ int bridge_find_or_make(struct engine *engine, const char *name, struct bridge *
 int bridge_add(struct bridge *bridge, struct port *port);
 /* Takes it off. The bridge goes with its last port. */
 void bridge_remove(struct port *port);
+/* Makes it exclusive: it stays when its last port has left, until it is let go. -ENOMEM. */
+int bridge_keep(struct bridge *bridge, uint64_t token);
+void bridge_let_go(struct bridge *bridge);
 /*
  * 1: another thread may still be inside the lookup that was there before. Negative: nothing
  * changed.

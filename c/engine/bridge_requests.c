@@ -5,8 +5,9 @@
 
 #include "control.h"
 
-int control_attach(struct engine *engine, struct nmreq_header *header)
+int control_attach(struct descriptor *descriptor, struct nmreq_header *header)
 {
+	struct engine *engine = descriptor->engine;
 	struct nmreq_vale_attach *body = request_body(header);
 	struct port_path path;
 	struct bridge *bridge;
@@ -17,7 +18,10 @@ int control_attach(struct engine *engine, struct nmreq_header *header)
 		return rc;
 	if (path.pipe)
 		return -EINVAL;
-	if (bridge_port_find(bridge_find(engine, path.bridge), path.port))
+	bridge = bridge_find(engine, path.bridge);
+	if (bridge && !bridge_admits(bridge, descriptor))
+		return -EACCES;
+	if (bridge_port_find(bridge, path.port))
 		return -EBUSY;
 	port = interface_find(engine, path.port);
 	if (!port)
@@ -32,10 +36,12 @@ int control_attach(struct engine *engine, struct nmreq_header *header)
 	return rc;
 }
 
-int control_detach(struct engine *engine, struct nmreq_header *header)
+int control_detach(struct descriptor *descriptor, struct nmreq_header *header)
 {
+	struct engine *engine = descriptor->engine;
 	struct nmreq_vale_detach *body = request_body(header);
 	struct port_path path;
+	struct bridge *bridge;
 	struct port *port;
 	int rc = vale_path_parse(header->nr_name, &path);
 
@@ -43,7 +49,10 @@ int control_detach(struct engine *engine, struct nmreq_header *header)
 		return rc;
 	if (rc < 0 || path.pipe)
 		return -ENXIO;
-	port = bridge_port_find(bridge_find(engine, path.bridge), path.port);
+	bridge = bridge_find(engine, path.bridge);
+	if (bridge && !bridge_admits(bridge, descriptor))
+		return -EACCES;
+	port = bridge_port_find(bridge, path.port);
 	if (!port)
 		return -ENXIO;
 	if (port->kind == VALET_PORT_EPHEMERAL || port->opens || port->pipes)
@@ -158,11 +167,13 @@ static int table_get(struct bridge *bridge, struct valet_req_table *body)
 	return 0;
 }
 
-int control_set_lookup(struct engine *engine, const char *name, const struct lookup *lookup)
+int control_set_lookup(struct descriptor *descriptor, const char *name, const struct lookup *lookup)
 {
-	struct bridge *bridge = named_bridge(engine, name);
+	struct bridge *bridge = named_bridge(descriptor->engine, name);
 
-	return bridge ? bridge_set_lookup(bridge, lookup) : -ENXIO;
+	if (!bridge)
+		return -ENXIO;
+	return bridge_admits(bridge, descriptor) ? bridge_set_lookup(bridge, lookup) : -EACCES;
 }
 
 /* Whether it is the lookup that decides now. */
@@ -215,6 +226,18 @@ static int port_get_report(struct descriptor *descriptor, struct nmreq_header *h
 	return rc;
 }
 
+static int is_about_tokens(uint16_t type)
+{
+	return type == VALET_REQ_BRIDGE_CREATE || type == VALET_REQ_BRIDGE_DESTROY ||
+	       type == VALET_REQ_BRIDGE_TOKEN;
+}
+
+static int changes_bridge(uint16_t type)
+{
+	return type == VALET_REQ_BRIDGE_SET || type == VALET_REQ_TABLE_FLUSH ||
+	       type == VALET_REQ_LOOKUP_SET;
+}
+
 int control_valet(struct descriptor *descriptor, struct nmreq_header *header)
 {
 	struct valet_req_bridge *body = request_body(header);
@@ -223,8 +246,12 @@ int control_valet(struct descriptor *descriptor, struct nmreq_header *header)
 	if (header->nr_reqtype == VALET_REQ_PORT_GET)
 		return port_get_report(descriptor, header);
 	bridge = named_bridge(descriptor->engine, header->nr_name);
+	if (is_about_tokens(header->nr_reqtype))
+		return control_exclusive(descriptor, header, bridge);
 	if (!bridge)
 		return -ENXIO;
+	if (changes_bridge(header->nr_reqtype) && !bridge_admits(bridge, descriptor))
+		return -EACCES;
 	switch (header->nr_reqtype) {
 	case VALET_REQ_BRIDGE_SET:
 		/* First the ages: senders must not find all stations too old in between. */

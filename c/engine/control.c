@@ -184,9 +184,9 @@ static int execute(struct descriptor *descriptor, struct nmreq_header *header)
 	case NETMAP_REQ_PORT_INFO_GET:
 		return port_info(engine, header);
 	case NETMAP_REQ_VALE_ATTACH:
-		return control_attach(engine, header);
+		return control_attach(descriptor, header);
 	case NETMAP_REQ_VALE_DETACH:
-		return control_detach(engine, header);
+		return control_detach(descriptor, header);
 	case NETMAP_REQ_VALE_LIST:
 		return control_list(engine, header);
 	case NETMAP_REQ_PORT_HDR_SET:

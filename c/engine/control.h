@@ -46,11 +46,17 @@ int control_register(struct descriptor *descriptor, struct nmreq_header *header)
 void control_unregister(struct descriptor *descriptor);
 
 /* bridge_requests.c: attach, detach, list, and valet's own requests */
-int control_attach(struct engine *engine, struct nmreq_header *header);
-int control_detach(struct engine *engine, struct nmreq_header *header);
+int control_attach(struct descriptor *descriptor, struct nmreq_header *header);
+int control_detach(struct descriptor *descriptor, struct nmreq_header *header);
 int control_list(struct engine *engine, struct nmreq_header *header);
-/* "vale0" or "vale0:". -ENXIO: no such bridge; else as bridge_set_lookup(). */
-int control_set_lookup(struct engine *engine, const char *name, const struct lookup *lookup);
+/* "vale0" or "vale0:". -ENXIO: no such bridge; -EACCES: it is exclusive; else as bridge_set_lookup(). */
+int control_set_lookup(struct descriptor *descriptor, const char *name,
+		       const struct lookup *lookup);
+/* exclusive.c: `bridge` is the one that the header names, or NULL */
+int control_exclusive(struct descriptor *descriptor, struct nmreq_header *header,
+		      struct bridge *bridge);
+/* Whether the descriptor may change the bridge. */
+int bridge_admits(const struct bridge *bridge, const struct descriptor *descriptor);
 int control_valet(struct descriptor *descriptor, struct nmreq_header *header);
 
 static inline void *request_body(const struct nmreq_header *header)

@@ -28,12 +28,22 @@ uint32_t engine_reclaim(struct engine *engine)
 	return left;
 }
 
+static uint32_t exclusive_bridges(const struct engine *engine)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < engine->bridge_limit; i++)
+		count += engine->bridges[i].token != 0;
+	return count;
+}
+
 int engine_idle(struct engine *engine)
 {
 	int idle;
 
 	pthread_mutex_lock(&engine->control);
-	idle = !engine->descriptors && !engine->interfaces && !engine_reclaim(engine);
+	idle = !engine->descriptors && !engine->interfaces && !exclusive_bridges(engine) &&
+	       !engine_reclaim(engine);
 	pthread_mutex_unlock(&engine->control);
 	return idle;
 }
@@ -45,6 +55,7 @@ uint32_t engine_interfaces(struct engine *engine)
 	pthread_mutex_lock(&engine->control);
 	for (struct port *port = engine->interfaces; port; port = port->next)
 		count += !port->auto_delete;
+	count += exclusive_bridges(engine);
 	pthread_mutex_unlock(&engine->control);
 	return count;
 }
@@ -61,6 +72,9 @@ void engine_remove_interfaces(struct engine *engine)
 		port->auto_delete = 1;
 		port_drop_unused(port);
 	}
+	for (uint32_t i = 0; i < engine->bridge_limit; i++)
+		if (engine->bridges[i].token)
+			bridge_let_go(&engine->bridges[i]);
 	pthread_mutex_unlock(&engine->control);
 }
 
@@ -93,6 +107,8 @@ void descriptor_close(struct descriptor *descriptor)
 	pthread_mutex_lock(&engine->control);
 	if (descriptor->port)
 		control_unregister(descriptor);
+	free(descriptor->tokens);
+	descriptor->tokens = NULL;
 	engine_reclaim(engine);
 	engine->descriptors--;
 	pthread_mutex_unlock(&engine->control);
@@ -114,7 +130,7 @@ int descriptor_set_lookup(struct descriptor *descriptor, const char *bridge,
 	int rc;
 
 	pthread_mutex_lock(&descriptor->engine->control);
-	rc = control_set_lookup(descriptor->engine, bridge, lookup);
+	rc = control_set_lookup(descriptor, bridge, lookup);
 	pthread_mutex_unlock(&descriptor->engine->control);
 	return rc;
 }

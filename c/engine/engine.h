@@ -38,6 +38,8 @@ struct engine {
 /* An open("/dev/netmap"). The rings bound to it are first[d] to last[d] - 1. */
 struct descriptor {
 	struct engine *engine;
+	uint64_t *tokens; /* of exclusive bridges, that it has presented */
+	uint32_t token_count;
 	struct port *port; /* NULL before REGISTER; set once */
 	uint64_t if_offset; /* of its netmap_if in the region */
 	uint32_t first[2], last[2];
@@ -52,9 +54,9 @@ struct engine *engine_create(const char *name, const struct engine_host *host);
 /* Nothing open and nothing persistent on it any more; caller keeps others from opening. */
 int engine_idle(struct engine *engine);
 void engine_destroy(struct engine *engine);
-/* Takes those off their bridges and away that nobody has open. */
+/* Takes those off their bridges and away that nobody has open; exclusive bridges too. */
 void engine_remove_interfaces(struct engine *engine);
-/* How many persistent interfaces it has. */
+/* How many persistent interfaces and exclusive bridges it has. */
 uint32_t engine_interfaces(struct engine *engine);
 
 void descriptor_open(struct engine *engine, struct descriptor *descriptor);

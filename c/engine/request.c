@@ -32,7 +32,11 @@ int request_body_bytes(uint16_t type)
 	case NETMAP_REQ_SYNC_KLOOP_STOP:
 	case NETMAP_REQ_CSB_ENABLE:
 	case VALET_REQ_TABLE_FLUSH:
+	case VALET_REQ_BRIDGE_DESTROY:
 		return 0;
+	case VALET_REQ_BRIDGE_CREATE:
+	case VALET_REQ_BRIDGE_TOKEN:
+		return sizeof(struct valet_req_token);
 	case VALET_REQ_BRIDGE_GET:
 	case VALET_REQ_BRIDGE_SET:
 		return sizeof(struct valet_req_bridge);

@@ -15,6 +15,9 @@ enum {
 	VALET_REQ_TABLE_FLUSH = 0x5604, /* the same; no body: forget every station */
 	VALET_REQ_LOOKUP_SET = 0x5605, /* the same */
 	VALET_REQ_PORT_GET = 0x5606, /* nr_name: port, as "vale0:a", "a" or "vale0:a{1"; empty: the descriptor's own */
+	VALET_REQ_BRIDGE_CREATE = 0x5607, /* bridge: made, exclusive; answers with its token */
+	VALET_REQ_BRIDGE_DESTROY = 0x5608, /* the same; no body; the descriptor has to have the token */
+	VALET_REQ_BRIDGE_TOKEN = 0x5609, /* the same: presents its token, for this descriptor */
 };
 
 /* About memory; nr_name is not read. */
@@ -39,6 +42,14 @@ struct valet_req_bridge {
 	uint32_t ageing_ms; /* in and out: forget a station silent for so long; 0 = never, as netmap */
 	uint32_t port_limit; /* out: the most ports */
 	uint32_t reserved;
+};
+
+/*
+ * Who has the token of an exclusive bridge may attach to it, detach, and set its lookup; others get
+ * EACCES. It exists until it is destroyed, with ports or without.
+ */
+struct valet_req_token {
+	uint64_t token; /* CREATE: out; TOKEN: in */
 };
 
 struct valet_table_entry {
@@ -138,6 +149,7 @@ enum valet_port_kind {
 };
 
 _Static_assert(sizeof(struct valet_req_bridge) == 32, "");
+_Static_assert(sizeof(struct valet_req_token) == 8, "");
 _Static_assert(sizeof(struct valet_table_entry) == 16, "");
 _Static_assert(sizeof(struct valet_req_table) == 8 + 16 * VALET_TABLE_CHUNK, "");
 _Static_assert(sizeof(struct valet_req_lookup) == 24, "");

@@ -1,7 +1,8 @@
 /** Which ports there are, and their numbers: VALE_LIST and the order of indices. */
 
 import assert from "node:assert/strict";
-import { assertDrops, forEachBackend, type Scene, throwsCode } from "./backends.ts";
+import type { Port } from "../../mod.ts";
+import { assertDrops, codeOf, forEachBackend, type Scene, throwsCode } from "./backends.ts";
 import { frame, mac, tags } from "./frames.ts";
 import { RawDescriptor, REGISTER, RequestType, VALE_LIST } from "./raw.ts";
 
@@ -170,5 +171,11 @@ forEachBackend((backend) => {
     }
     scene.port("over");
     assert.equal(scene.bridge.info().ports, 2);
+  });
+
+  backend.test("there are more than eight bridges", (scene) => {
+    const open = (i: number): Port => scene.netmap.open(`${scene.bridgeName}${i}:a`, { slots: 1 });
+    for (let i = 0; i < 8; i++) open(i);
+    assert.equal(codeOf(() => open(8)), backend.either({ engine: "", kernel: "ENOMEM" }));
   });
 });
