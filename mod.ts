@@ -20,6 +20,12 @@
  */
 
 export { type AttachOptions, Bridge, type LookupOptions } from "./ffi/bridge.ts";
+export {
+  BridgeConfig,
+  CONFIG_BYTES,
+  type ConfigHandler,
+  type ServeConfigOptions,
+} from "./ffi/config.ts";
 export type { BatchesOptions } from "./ffi/batches.ts";
 export {
   BROADCAST,

@@ -61,10 +61,12 @@ VALET_API int32_t valet_reason(const char *backend, char *text, uint32_t size);
 VALET_API int32_t valet_control(int32_t handle, void *message, uint32_t size);
 
 /*
- * NIOCCONFIG: a message to whoever has given a bridge its lookup. `request` is struct nm_ifreq, 272
- * bytes: the bridge's name with a colon, and data that netmap does not look at. The answer is
- * written over it. -EINVAL: there is no such bridge, or it learns; -EOPNOTSUPP: not on this
- * backend. Any handle will do, registered or not.
+ * NIOCCONFIG: a message to whoever serves a bridge's: on the kernel the module that has given it its
+ * lookup, else a program that does VALET_REQ_CONFIG_SERVE. `request` is struct nm_ifreq, 272 bytes:
+ * the bridge's name with a colon, and data that netmap does not look at. The answer is written over
+ * it. Waits until it is there: not for the thread that serves. -EINVAL: there is no such bridge, or
+ * nobody serves it; -ETIMEDOUT: no answer within three seconds; else what was answered. Any handle
+ * will do, registered or not, but the one that serves.
  */
 VALET_API int32_t valet_config(int32_t handle, void *request, uint32_t size);
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { BridgeConfig } from "./config.ts";
 import { PollingMode, RegisterMode, RequestType } from "./constants.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { checkInteger, closedError, NetmapError, show } from "./errors.ts";
@@ -98,12 +99,15 @@ export class Bridge implements Disposable {
 
   /** What others show to change the bridge, if this object has it; see `netmap.createBridge()`. */
   readonly token: number | undefined;
+  /** Messages to whoever has taken the bridge over (NIOCCONFIG). */
+  readonly config: BridgeConfig;
 
   /** Made by `netmap.bridge()` and `netmap.createBridge()`. */
   constructor(descriptor: Descriptor, name: string, token?: number) {
     this.#descriptor = descriptor;
     this.name = name;
     this.token = token;
+    this.config = new BridgeConfig(descriptor, name, token);
   }
 
   /**

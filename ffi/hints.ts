@@ -71,6 +71,14 @@ const HINTS: Readonly<Record<string, Hint>> = {
   "create EINVAL": 'The name is that of an interface, without "vale0:", of at most 15 characters',
   "create ENOMEM": ({ need }) =>
     (need === undefined ? "" : `${need}. `) + "Fewer slots or rings need fewer buffers",
+  "configure EINVAL":
+    "There is no such bridge, or nobody takes its messages: see bridge.config.serve(); " +
+    "or that is the receiver's answer",
+  "configure ETIMEDOUT": "Whoever takes the bridge's messages does not answer",
+  "serve EOPNOTSUPP": ENGINE_ONLY,
+  "serve ENXIO": NO_BRIDGE,
+  "serve ESTALE": "Another script takes the bridge's messages now",
+  "serve EACCES": EXCLUSIVE,
   "create bridge EEXIST": "A bridge of that name exists: it has ports, or is exclusive already",
   "create bridge ENOMEM": "There can be no more bridges",
   "create bridge EOPNOTSUPP": ENGINE_ONLY,

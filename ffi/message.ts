@@ -40,6 +40,10 @@ export const ValetRequest = {
   BRIDGE_DESTROY: 0x5608,
   /** Present the token of an exclusive bridge. */
   BRIDGE_TOKEN: 0x5609,
+  /** Send a message to whoever serves a bridge's. */
+  CONFIG_SEND: 0x560a,
+  /** Get messages that others send, and answer them. */
+  CONFIG_SERVE: 0x560b,
 } as const;
 
 /** `struct valet_req_bridge`. */
@@ -71,6 +75,17 @@ export const TABLE = {
 
 /** `struct valet_req_token`. */
 export const TOKEN = { size: 8, token: 0 } as const;
+
+/** `struct valet_req_config`. */
+export const CONFIG = {
+  size: 16 + 256,
+  ticket: 0,
+  result: 4,
+  waitMs: 8,
+  done: 12,
+  data: 16,
+  dataBytes: 256,
+} as const;
 
 /** `struct valet_req_lookup`. */
 export const LOOKUP = { size: 24, kind: 0, busy: 4, function: 8, context: 16 } as const;

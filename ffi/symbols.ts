@@ -29,6 +29,20 @@ export const SYMBOLS = {
     parameters: ["i32", /* handle */ "buffer", /* request */ "u32" /* size */],
     result: "i32",
   },
+  /** `valet_config` on another thread: the answer may be this thread's to give. */
+  valet_config_async: {
+    name: "valet_config",
+    parameters: ["i32", /* handle */ "buffer", /* request */ "u32" /* size */],
+    result: "i32",
+    nonblocking: true,
+  },
+  /** `valet_control` on another thread, for requests that wait. */
+  valet_control_async: {
+    name: "valet_control",
+    parameters: ["i32", /* handle */ "buffer", /* message */ "u32" /* size */],
+    result: "i32",
+    nonblocking: true,
+  },
   valet_map: { parameters: ["i32", /* handle */ "buffer" /* out */], result: "i32" },
   valet_txsync: { parameters: ["i32" /* handle */], result: "i32" },
   valet_rxsync: { parameters: ["i32" /* handle */], result: "i32" },

@@ -16,6 +16,7 @@
 
 #include "../message.h"
 #include "backend.h"
+#include "config.h"
 #include "daemon_client.h"
 #include "daemon_lookup.h"
 
@@ -340,6 +341,11 @@ static void daemon_closing(void *descriptor)
 	sync_loop_end(&((struct client *)descriptor)->loop);
 }
 
+static int daemon_config(void *descriptor, struct nm_ifreq *request)
+{
+	return config_send(daemon_control, descriptor, request);
+}
+
 static int daemon_map(void *descriptor, uint64_t *out)
 {
 	struct client *client = descriptor;
@@ -466,6 +472,7 @@ const struct backend backend_daemon = {
 	.probe = daemon_probe,
 	.open = daemon_open,
 	.control = daemon_control,
+	.config = daemon_config,
 	.map = daemon_map,
 	.txsync = daemon_txsync,
 	.rxsync = daemon_rxsync,

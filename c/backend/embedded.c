@@ -7,6 +7,7 @@
 #include "../engine/csb_mode.h"
 #include "../engine/thread_life.h"
 #include "backend.h"
+#include "config.h"
 #include "engines.h"
 #include "memory.h"
 #include "script_loop.h"
@@ -303,6 +304,11 @@ static int embedded_control(void *descriptor, struct nmreq_header *header)
 				 header);
 }
 
+static int embedded_config(void *descriptor, struct nm_ifreq *request)
+{
+	return config_send(embedded_control, descriptor, request);
+}
+
 static void embedded_closing(void *descriptor)
 {
 	sync_loop_end(&((struct embedded *)descriptor)->loop);
@@ -319,6 +325,7 @@ const struct backend backend_embedded = {
 	.probe = embedded_probe,
 	.open = embedded_open,
 	.control = embedded_control,
+	.config = embedded_config,
 	.map = embedded_map,
 	.txsync = embedded_txsync,
 	.rxsync = embedded_rxsync,

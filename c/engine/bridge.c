@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
 #include "engine.h"
 
 uint32_t bridge_number(const struct bridge *bridge)
@@ -219,8 +220,10 @@ int bridge_keep(struct bridge *bridge, uint64_t token)
 void bridge_let_go(struct bridge *bridge)
 {
 	bridge->token = 0;
-	if (!bridge->count)
+	if (!bridge->count) {
+		config_clear(bridge);
 		view_publish(bridge, NULL);
+	}
 }
 
 void bridge_remove(struct port *port)
@@ -239,6 +242,8 @@ void bridge_remove(struct port *port)
 		view = view_make(bridge, bridge->view->lookup, NULL);
 		if (!view)
 			return; /* no memory: the next view will be without it */
+	} else {
+		config_clear(bridge);
 	}
 	view_publish(bridge, view);
 }

@@ -24,6 +24,7 @@
 #define BRIDGE_PORTS_MAX 4352
 #define BRIDGES_MAX 256
 
+struct config_message;
 struct descriptor;
 
 struct lookup {
@@ -51,6 +52,8 @@ struct bridge {
 	char name[NM_BDG_IFNAMSIZ]; /* without the ':'; empty: not in use */
 	struct bridge_view *view; /* the packets' path; NULL when not in use */
 	struct bridge_view *replaced;
+	const struct descriptor *config_server; /* who gets NIOCCONFIG; NULL: nobody */
+	struct config_message *config_messages;
 	struct table table;
 	uint64_t token; /* exclusive: only who has it changes it, and it stays without ports; else 0 */
 	uint32_t count; /* ports */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config.h"
 #include "control.h"
 
 int control_attach(struct descriptor *descriptor, struct nmreq_header *header)
@@ -246,6 +247,9 @@ int control_valet(struct descriptor *descriptor, struct nmreq_header *header)
 	if (header->nr_reqtype == VALET_REQ_PORT_GET)
 		return port_get_report(descriptor, header);
 	bridge = named_bridge(descriptor->engine, header->nr_name);
+	if (header->nr_reqtype == VALET_REQ_CONFIG_SEND ||
+	    header->nr_reqtype == VALET_REQ_CONFIG_SERVE)
+		return control_config(descriptor, header, bridge);
 	if (is_about_tokens(header->nr_reqtype))
 		return control_exclusive(descriptor, header, bridge);
 	if (!bridge)

@@ -3,12 +3,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "config.h"
 #include "control.h"
 
 struct engine *engine_create(const char *name, const struct engine_host *host)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
+	pthread_condattr_t monotonic;
 
 	if (!engine)
 		return NULL;
@@ -16,6 +19,10 @@ struct engine *engine_create(const char *name, const struct engine_host *host)
 	engine->host = host;
 	engine->parameters = memory_parameters_default;
 	pthread_mutex_init(&engine->control, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&engine->config_changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	return engine;
 }
 
@@ -84,6 +91,7 @@ void engine_destroy(struct engine *engine)
 		free(engine->bridges[i].free_index);
 	if (engine->global)
 		region_destroy(engine->global);
+	pthread_cond_destroy(&engine->config_changed);
 	pthread_mutex_destroy(&engine->control);
 	free(engine);
 }
@@ -107,11 +115,35 @@ void descriptor_close(struct descriptor *descriptor)
 	pthread_mutex_lock(&engine->control);
 	if (descriptor->port)
 		control_unregister(descriptor);
+	config_leave(descriptor);
 	free(descriptor->tokens);
 	descriptor->tokens = NULL;
 	engine_reclaim(engine);
 	engine->descriptors--;
 	pthread_mutex_unlock(&engine->control);
+}
+
+/* Until it is served or answered, or the time is up. Where others' requests wait, it does not. */
+static int wait_for_config(struct descriptor *descriptor, struct nmreq_header *header)
+{
+	struct engine *engine = descriptor->engine;
+	uint32_t wait_ms = engine->host->remote ? 0 : config_wait_ms(header);
+	struct timespec until;
+	int rc = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += wait_ms / 1000;
+	until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	while (wait_ms && rc == 0 && config_waits(header)) {
+		if (pthread_cond_timedwait(&engine->config_changed, &engine->control, &until))
+			break;
+		rc = control_request(descriptor, header);
+	}
+	return rc;
 }
 
 int descriptor_control(struct descriptor *descriptor, struct nmreq_header *header)
@@ -120,6 +152,8 @@ int descriptor_control(struct descriptor *descriptor, struct nmreq_header *heade
 
 	pthread_mutex_lock(&descriptor->engine->control);
 	rc = control_request(descriptor, header);
+	if (rc == 0 && config_waits(header))
+		rc = wait_for_config(descriptor, header);
 	pthread_mutex_unlock(&descriptor->engine->control);
 	return rc;
 }

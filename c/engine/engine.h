@@ -25,6 +25,8 @@ struct engine {
 	char name[ENGINE_NAME_BYTES];
 	const struct engine_host *host;
 	pthread_mutex_t control;
+	pthread_cond_t config_changed; /* for those who wait by config_waits() */
+	uint32_t config_tickets;
 	uint32_t descriptors; /* open */
 	struct memory_parameters parameters;
 	struct region *global; /* region 1; NULL: nobody has asked for it yet */

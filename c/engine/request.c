@@ -34,6 +34,9 @@ int request_body_bytes(uint16_t type)
 	case VALET_REQ_TABLE_FLUSH:
 	case VALET_REQ_BRIDGE_DESTROY:
 		return 0;
+	case VALET_REQ_CONFIG_SEND:
+	case VALET_REQ_CONFIG_SERVE:
+		return sizeof(struct valet_req_config);
 	case VALET_REQ_BRIDGE_CREATE:
 	case VALET_REQ_BRIDGE_TOKEN:
 		return sizeof(struct valet_req_token);

@@ -25,14 +25,19 @@ static int is_netmaps(uint32_t number)
 	}
 }
 
-/* For the config function of a module's bridge, of which there are none here. */
-static int configure(void *argument)
+static int configure(void *descriptor, void *argument)
 {
 	struct nm_ifreq request;
+	int rc;
 
 	if (!argument)
 		return -EINVAL;
-	return program_read(&request, (uintptr_t)argument, sizeof(request)) < 0 ? -EFAULT : -EINVAL;
+	if (program_read(&request, (uintptr_t)argument, sizeof(request)) < 0)
+		return -EFAULT;
+	rc = backend_daemon.config(descriptor, &request);
+	if (rc == 0 && program_write((uintptr_t)argument, &request, sizeof(request)) < 0)
+		return -EFAULT;
+	return rc;
 }
 
 /* The kernel does it for all files. */
@@ -71,7 +76,7 @@ static int netmap_ioctl(struct file *file, int fd, uint32_t number, void *argume
 	case NIOCCTRL:
 		return request_new(descriptor, argument);
 	case NIOCCONFIG:
-		return configure(argument);
+		return configure(descriptor, argument);
 	default:
 		return request_legacy(descriptor, number, argument);
 	}

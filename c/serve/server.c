@@ -204,7 +204,7 @@ static void *control(void *argument)
 
 	pthread_setname_np(pthread_self(), "valet control");
 	for (;;) {
-		int count = epoll_wait(server->epoll, events, EVENTS_MAX, -1);
+		int count = epoll_wait(server->epoll, events, EVENTS_MAX, parked_timeout(server));
 		int knocks = 0;
 
 		/* Who is gone goes first: a name that was given up is free for whoever asks now. */
@@ -229,6 +229,8 @@ static void *control(void *argument)
 		}
 		if (knocks)
 			accept_one(server);
+		if (server->parked)
+			parked_look(server);
 	}
 }
 

@@ -53,6 +53,7 @@ struct session {
 	int opened; /* HELLO came: there is a descriptor */
 	struct descriptor descriptor;
 
+	struct parked *parked; /* a request that waits for another client; control's */
 	struct remote_lookup *lookups; /* that the client has set; control's */
 
 	/* What somebody has to answer: under server->lock. */
@@ -88,6 +89,7 @@ struct server {
 	uint32_t forwarder_count;
 	uint32_t ending; /* sessions that forwarders have still to finish; control's */
 	uint8_t *payload; /* the request at hand; control's */
+	uint32_t parked; /* sessions with a request that waits; control's */
 
 	/* For what follows, and for the sockets of sessions that the host program answers. */
 	pthread_mutex_t lock;
@@ -116,6 +118,20 @@ int session_serve(struct session *session);
 void session_free(struct session *session);
 /* Takes the port away; by whoever owns the session. */
 void session_unbind(struct session *session);
+
+/* The answer to a WIRE_CONTROL that leaves the session as it is. */
+int session_answer_control(struct session *session, const struct wire_header *request, int result,
+			   const void *message, uint32_t bytes);
+
+/* parked.c: control's */
+/* Keeps a request that waits, its message with offsets. */
+int parked_keep(struct session *session, const struct wire_header *request,
+		uint32_t wait_ms, const void *message, uint32_t bytes);
+void parked_forget(struct session *session);
+/* Something has changed, or time has passed. */
+void parked_look(struct server *server);
+/* Milliseconds until one has waited long enough; -1: there is none. */
+int parked_timeout(const struct server *server);
 
 /* forwarder.c */
 int forwarder_start(struct forwarder *forwarder, struct server *server);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../backend/memory.h"
+#include "../engine/config.h"
 #include "../message.h"
 #include "remote_lookup.h"
 #include "server.h"
@@ -38,6 +39,7 @@ void session_free(struct session *session)
 {
 	if (session->opened)
 		session_unbind(session);
+	parked_forget(session);
 	free(session->question_text);
 	close(session->socket);
 	free(session);
@@ -175,6 +177,15 @@ static int is_allowed(const struct session *session, const struct nmreq_header *
 	       (lookup->kind == VALET_LOOKUP_NATIVE && session->pid == (uint32_t)getpid());
 }
 
+int session_answer_control(struct session *session, const struct wire_header *request, int result,
+			   const void *message, uint32_t bytes)
+{
+	static const struct wire_port none;
+	struct wire_part parts[2] = { { &none, sizeof(none) }, { message, bytes } };
+
+	return answer_with(session, request, result, parts, 2, NULL, 0);
+}
+
 static int control(struct session *session, const struct wire_header *request, void *message,
 		   uint32_t bytes)
 {
@@ -182,16 +193,20 @@ static int control(struct session *session, const struct wire_header *request, v
 	struct wire_port none = { 0 };
 	struct wire_part parts[2] = { { &none, sizeof(none) }, { message, bytes } };
 	int was_bound = session->forwarder != NULL;
+	uint32_t wait_ms;
 	int rc;
 
-	if (!session->opened)
+	if (!session->opened || session->parked)
 		return -EPROTO;
 	rc = message_to_pointers(message, bytes);
 	if (rc == 0) {
 		server_settle(session->server);
 		rc = is_allowed(session, header) ? descriptor_control(&session->descriptor, header)
 						 : -EOPNOTSUPP;
+		wait_ms = rc == 0 && config_waits(header) ? config_wait_ms(header) : 0;
 		message_to_offsets(message);
+		if (wait_ms)
+			return parked_keep(session, request, wait_ms, message, bytes);
 	}
 	if (rc == 0 && !was_bound && session->descriptor.port) {
 		rc = bind_port(session);

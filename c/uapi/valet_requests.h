@@ -18,6 +18,8 @@ enum {
 	VALET_REQ_BRIDGE_CREATE = 0x5607, /* bridge: made, exclusive; answers with its token */
 	VALET_REQ_BRIDGE_DESTROY = 0x5608, /* the same; no body; the descriptor has to have the token */
 	VALET_REQ_BRIDGE_TOKEN = 0x5609, /* the same: presents its token, for this descriptor */
+	VALET_REQ_CONFIG_SEND = 0x560a, /* the same: NIOCCONFIG */
+	VALET_REQ_CONFIG_SERVE = 0x560b, /* the same: the descriptor gets what others send */
 };
 
 /* About memory; nr_name is not read. */
@@ -50,6 +52,24 @@ struct valet_req_bridge {
  */
 struct valet_req_token {
 	uint64_t token; /* CREATE: out; TOKEN: in */
+};
+
+#define VALET_CONFIG_BYTES 256 /* of struct nm_ifreq */
+#define VALET_CONFIG_WAIT_MS_MAX 1000
+
+enum valet_config_serve { VALET_CONFIG_GO_ON, VALET_CONFIG_BEGIN, VALET_CONFIG_END };
+
+/*
+ * A message to whoever serves a bridge's, and its answer. A program asks again and again with one
+ * body: SEND, with the ticket that came back, until `done`; SERVE with the answer to the message
+ * that it got last; -ESTALE when somebody else has begun since.
+ */
+struct valet_req_config {
+	uint32_t ticket; /* SEND: 0: a new message. SERVE: out: the next one's, 0: there is none yet */
+	int32_t result; /* the answer: 0 or a negative errno. SEND: out; SERVE: in */
+	uint32_t wait_ms; /* in: how long to wait for an answer, or for a message */
+	uint32_t done; /* SEND: out: there is the answer; in: forget it. SERVE: in: enum valet_config_serve */
+	uint8_t data[VALET_CONFIG_BYTES];
 };
 
 struct valet_table_entry {
@@ -150,6 +170,7 @@ enum valet_port_kind {
 
 _Static_assert(sizeof(struct valet_req_bridge) == 32, "");
 _Static_assert(sizeof(struct valet_req_token) == 8, "");
+_Static_assert(sizeof(struct valet_req_config) == 16 + VALET_CONFIG_BYTES, "");
 _Static_assert(sizeof(struct valet_table_entry) == 16, "");
 _Static_assert(sizeof(struct valet_req_table) == 8 + 16 * VALET_TABLE_CHUNK, "");
 _Static_assert(sizeof(struct valet_req_lookup) == 24, "");

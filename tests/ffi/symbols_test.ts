@@ -38,6 +38,8 @@ Deno.test("symbols.ts declares each function of valet.h with its types", () => {
     declared.delete(name);
   }
   assert.deepEqual([...declared], [
+    "valet_config_async",
+    "valet_control_async",
     "valet_poll_async",
     "valet_sync_loop_stop_async",
     "valet_sync_loop_wait_async",
