@@ -85,6 +85,25 @@ export interface TimeResult {
   repetitions: number;
 }
 
+/** How far the distances of replayed packets were from the recorded ones. */
+export interface GapResult {
+  name: string;
+  /** Microseconds that half of the errors are at most: median of the repetitions. */
+  error_p50_us: number;
+  /** The same for 90 %. */
+  error_p90_us: number;
+  /** The same for 99 %. */
+  error_p99_us: number;
+  /** The same for 99.9 %. */
+  error_p999_us: number;
+  /** The largest. */
+  error_max_us: number;
+  /** Packets of each repetition. */
+  packets: number;
+  /** How often it was measured. */
+  repetitions: number;
+}
+
 /** A row that could not be measured. */
 export interface FailedResult {
   name: string;
@@ -99,6 +118,7 @@ export type Result =
   | LatencyResult
   | CpuResult
   | TimeResult
+  | GapResult
   | FailedResult;
 
 /** Whether a result reaches its goal; undefined where that is not known. */

@@ -64,8 +64,18 @@ export interface StartRow {
   run: readonly string[];
 }
 
+/** A row that measures how exactly a capture is replayed. */
+export interface GapRow {
+  /** Its name in the results. */
+  name: string;
+  /** One line about it. */
+  about: string;
+  /** Microseconds between two packets. */
+  gap_us: number;
+}
+
 /** Any row. */
-export type Row = RateRow | MemoryRow | LatencyRow | IdleRow | StartRow;
+export type Row = RateRow | MemoryRow | LatencyRow | IdleRow | StartRow | GapRow;
 
 /** A goal that is a share of what the limit loop does. */
 const ofLimit = (factor: number): NonNullable<RateRow["goal"]> => ({ factor, of: "limit" });
@@ -229,6 +239,21 @@ export const ROWS: readonly Row[] = [
     name: "daemon.idle",
     about: "CPU time of a daemon and two connected clients, one in poll(), while nothing happens",
     idle_below: 0.01,
+  },
+  {
+    name: "net.replay.100us",
+    about: "valet replay, packets 100 us apart: how far received distances are from recorded ones",
+    gap_us: 100,
+  },
+  {
+    name: "net.replay.1ms",
+    about: "the same, 1 ms apart: the thread still watches the clock",
+    gap_us: 1000,
+  },
+  {
+    name: "net.replay.5ms",
+    about: "the same, 5 ms apart: the thread sleeps in between",
+    gap_us: 5000,
   },
   {
     name: "start.vale_ctl",

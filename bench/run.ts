@@ -4,6 +4,7 @@ import type { MemoryResult, RateResult, Result } from "./results.ts";
 import type { MemoryRow, RateRow, Row } from "./rows.ts";
 import { measureRound, type Setting, toNeighbours } from "./round.ts";
 import { measureIdle, measureLatency } from "./run_daemon.ts";
+import { measureGap } from "./run_gap.ts";
 import { measureStart } from "./run_start.ts";
 import { median, significant, spread } from "./statistics.ts";
 
@@ -18,6 +19,7 @@ export async function measureRow(
     if ("wait" in row) return await measureLatency(row, setting);
     if ("idle_below" in row) return await measureIdle(row, setting);
     if ("run" in row) return await measureStart(row, setting);
+    if ("gap_us" in row) return await measureGap(row, setting);
     return await measureRate(row, setting, earlier);
   } catch (error) {
     return { name: row.name, error: error instanceof Error ? error.message : String(error) };

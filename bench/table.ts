@@ -32,6 +32,13 @@ export function tableLine(result: Result, comparison?: Comparison): string {
     return name + ratioPart(result, result.ms.toFixed(0), result.limit_ms.toFixed(0)) +
       verdict(comparison) + "  ms";
   }
+  if ("error_p50_us" in result) {
+    const { error_p90_us, error_p99_us, error_p999_us, error_max_us } = result;
+    const others = [["90 %", error_p90_us], ["99 %", error_p99_us], ["99.9 %", error_p999_us]]
+      .map(([name, value]) => `${name} ${microseconds(Number(value))}`).join(", ");
+    return name + microseconds(result.error_p50_us).padStart(WIDTHS.number) +
+      `  us off the recorded distance; ${others}, most ${microseconds(error_max_us)}`;
+  }
   if ("bytes" in result) {
     return name + kilobytes(result.bytes).padStart(4 * WIDTHS.number) +
       `<${kilobytes(result.goal)}`.padStart(WIDTHS.number) + mark + verdict(comparison) +

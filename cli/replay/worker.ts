@@ -60,6 +60,9 @@ export type ReplayNews =
 /** So long before a packet is due, the thread stops sleeping and looks at the clock. */
 const SPIN_MS = 1;
 
+/** Packets that are gone through, without being sent, before the first. */
+const REHEARSALS = 5000;
+
 /** A wait for room looks so often whether the command was stopped, in milliseconds. */
 const SLICE_MS = 50;
 
@@ -88,6 +91,7 @@ class Replay {
     const [ring] = this.#port.txRings;
     for (const { length } of capture.packets) ring.checkLength(length);
     if (waitSeconds > 0) this.#shared.sleep(waitSeconds * 1000);
+    this.#rehearse(new Schedule(capture, options));
     const schedule = new Schedule(capture, options);
     let pending = schedule.advance();
     const begin = performance.now();
@@ -120,6 +124,13 @@ class Replay {
       late: this.#late.toJSON(),
       lateText: `${this.#late}`,
     };
+  }
+
+  /** Has the code compiled before the first packet: it would be late otherwise. */
+  #rehearse(schedule: Schedule): void {
+    for (let i = 0; i < REHEARSALS && schedule.advance(); i++) {
+      this.#waitUntil(performance.now() + 1e-3);
+    }
   }
 
   /** Sleeps, the last millisecond awake: sleeping ends some hundred microseconds late. */

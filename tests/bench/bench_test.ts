@@ -211,3 +211,18 @@ Deno.test("quantile() lies between neighbours", () => {
   assert.equal(spread([1, 2, 3, 4, 5]), 2);
   assert.throws(() => quantile([], 0.5), RangeError);
 });
+
+Deno.test("bench prints how far replayed distances are from recorded ones", () => {
+  const output = bench("--only", "net.replay", "--quick", "--json");
+  const all = rows(output);
+  assert.deepEqual(
+    all.map(({ name }) => name),
+    ROWS.filter((row) => "gap_us" in row).map(({ name }) => name),
+  );
+  for (const row of all) {
+    const percentiles = ["p50", "p90", "p99", "p999", "max"].map((key) => row[`error_${key}_us`]);
+    assert.ok(percentiles.every((value) => typeof value === "number"), JSON.stringify(row));
+    assert.deepEqual(percentiles, percentiles.toSorted((a, b) => Number(a) - Number(b)));
+    assert.ok(isPositive(row.packets) && isPositive(row.repetitions) && !("ratio" in row));
+  }
+});
