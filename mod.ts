@@ -86,6 +86,7 @@ export {
   type NetmapOptions,
   type PrepareOptions,
 } from "./ffi/netmap.ts";
+export type { OffsetOptions } from "./ffi/offset_option.ts";
 export type { PortOptions } from "./ffi/open_port.ts";
 export { LookupPacket, Packet } from "./ffi/packet.ts";
 export { Port, type ReceiveOptions, type RingCounts } from "./ffi/port.ts";

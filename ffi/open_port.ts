@@ -13,6 +13,7 @@ import type { Message } from "./message.ts";
 import { Port } from "./port.ts";
 import { parsePortName, type PortConfig, type PortFlags, type PortName } from "./port_name.ts";
 import { Region } from "./region.ts";
+import { addOffsets, type OffsetOptions, offsetsOf } from "./offset_option.ts";
 import { checkHeaderLength, readPools } from "./requests.ts";
 import { shortageOf } from "./shortage.ts";
 
@@ -75,6 +76,11 @@ export interface PortOptions {
   noTxPoll?: boolean | undefined;
   /** Open the port also if packets have virtio-net headers in front, see `port.headerLength`. */
   acceptHeader?: boolean | undefined;
+  /**
+   * Let packets begin behind the beginning of their buffers: so many bytes in all slots, or what
+   * `OffsetOptions` says. See `ring.setPacketOffset()`.
+   */
+  offset?: number | OffsetOptions | undefined;
   /** Bytes of the virtio-net header in front of each packet: sets `port.headerLength`; 0, 10 or 12. */
   headerLength?: number | undefined;
 }
@@ -104,6 +110,7 @@ export function openPort(
   let region: Region | undefined;
   try {
     const message = register(descriptor, portName, options);
+    const maxOffset = addOffsets(message, offsetsOf(portName.offset, options.offset));
     const result = descriptor.tryControl("open", portName.name);
     if (result < 0) throw failure(result, descriptor, portName);
     const memoryId = message.u16(REGISTER.memId);
@@ -117,7 +124,15 @@ export function openPort(
     };
     region = Region.ofHandle(descriptor.library.functions, descriptor.handle, portName.name);
     const port = new Port(
-      { descriptor, portName, region, memoryId, interfaceOffset, extraBuffers },
+      {
+        descriptor,
+        portName,
+        region,
+        memoryId,
+        interfaceOffset,
+        extraBuffers,
+        maxOffset: maxOffset(),
+      },
       ringCounts,
       onClose,
     );
@@ -214,13 +229,12 @@ function defined<T>(values: { [Key in keyof T]?: T[Key] | undefined }): Partial<
   return Object.fromEntries(entries) as Partial<T>;
 }
 
-function refuseUnsupported({ name, extmem, offset }: PortName, { backend }: Descriptor): void {
-  if (extmem === undefined && offset === undefined) return;
-  const option = extmem === undefined ? "@offset" : "@extmem";
+function refuseUnsupported({ name, extmem }: PortName, { backend }: Descriptor): void {
+  if (extmem === undefined) return;
   throw new NetmapError("open", "EOPNOTSUPP", {
     port: name,
     backend,
-    hint: `valet does not support "${option}" yet: leave it out`,
+    hint: 'valet does not support "@extmem" yet: leave it out',
   });
 }
 

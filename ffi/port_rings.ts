@@ -24,6 +24,8 @@ export interface PortSetup {
   interfaceOffset: number;
   /** Buffers that it has beside those of its rings. */
   extraBuffers: number;
+  /** The most bytes between the beginnings of a buffer and of its packet. */
+  maxOffset: number;
 }
 
 /** "1 tx + 1 rx ring of 1024 slots". */
@@ -39,7 +41,7 @@ export function ringsText(tx: readonly Ring[], rx: readonly Ring[]): string {
 
 /** Where the bound rings are: the `netmap_if` lists TX, host TX, RX, host RX; 0 = not bound. */
 export function ringPlaces(
-  { descriptor, portName, region, memoryId, interfaceOffset: at }: PortSetup,
+  { descriptor, portName, region, memoryId, interfaceOffset: at, maxOffset }: PortSetup,
 ): { tx: RingPlace[]; rx: RingPlace[] } {
   const { view } = region;
   const count = (field: number): number => view.getUint32(at + field, true);
@@ -50,7 +52,7 @@ export function ringPlaces(
     for (let i = 0; i < rings; i++, entry += 8) {
       const offset = Number(view.getBigInt64(entry, true));
       if (offset === 0) continue;
-      to.push({ region, offset: at + offset, port: portName.name, host, memory });
+      to.push({ region, offset: at + offset, port: portName.name, host, memory, maxOffset });
     }
   };
   add(places.tx, count(INTERFACE.txRings), false);

@@ -79,6 +79,8 @@ export class ReceiveLoop implements IterableIterator<Packet> {
   readonly #u32: Uint32Array;
   readonly #view: DataView;
   readonly #isLarge: boolean;
+  /** Each packet of the ring has to be looked at with care. */
+  #isSpecial = false;
   readonly #rings: readonly RxRing[];
   readonly #result: IteratorYieldResult<Packet>;
   #state: "running" | "ended" | "replaced" = "running";
@@ -88,7 +90,7 @@ export class ReceiveLoop implements IterableIterator<Packet> {
   #left: number;
   /**
    * The ring that is walked, from the slot `at` to before `stop`; its packets are before `tail`. Up to
-   * `end` the short way can be tried: not where offsets go beyond 2^31.
+   * `end` the short way can be tried: not where offsets go beyond 2^31, or packets have offsets.
    */
   #ring: RxRing | undefined;
   #slots = 0;
@@ -159,7 +161,7 @@ export class ReceiveLoop implements IterableIterator<Packet> {
   #allow(packets: number): void {
     const here = Math.min(packets, this.#distance(this.#at, this.#tail));
     this.#stop = (this.#at + here) % this.#slots;
-    this.#end = this.#isLarge ? this.#at : this.#stop;
+    this.#end = this.#isSpecial ? this.#at : this.#stop;
     this.#left += packets - here;
   }
 
@@ -223,6 +225,7 @@ export class ReceiveLoop implements IterableIterator<Packet> {
       this.#firstSlot = (ring.offset + RING.slots) / 4;
       this.#bufferBase = ring.bufferBase;
       this.#bufferSize = ring.bufferSize;
+      this.#isSpecial = this.#isLarge || ring.hasOffsets;
       this.#at = head;
       this.#tail = tail;
       const packets = this.#left;
@@ -273,7 +276,9 @@ export class ReceiveLoop implements IterableIterator<Packet> {
   }
 
   #offset(slot: number): number {
-    return this.#bufferBase + this.#u32[this.#firstSlot + slot * SLOT_WORDS] * this.#bufferSize;
+    const buffer = this.#u32[this.#firstSlot + slot * SLOT_WORDS];
+    const offset = this.#bufferBase + buffer * this.#bufferSize;
+    return this.#isSpecial ? offset + this.#ring!.packetOffset(slot) : offset;
   }
 
   #copy(first: number, fragments: number, bytes: number): DataView<ArrayBuffer> {

@@ -27,6 +27,8 @@ export interface RingPlace {
   host: boolean;
   /** Which memory it is: equal for rings that may exchange buffers. */
   memory: string;
+  /** The most bytes between the beginnings of a buffer and of its packet; 0 if they are one. */
+  maxOffset: number;
 }
 
 /** What transmit and receive rings share. */
@@ -35,6 +37,7 @@ export abstract class Ring {
   readonly #head: number;
   readonly #slots: number;
   readonly #port: string;
+  readonly #offsetMask: readonly [low: number, high: number];
 
   /** "tx" or "rx". */
   abstract readonly kind: "tx" | "rx";
@@ -55,8 +58,13 @@ export abstract class Ring {
   /** Buffers of the region: indices from 2 to one less than this are valid. */
   readonly bufferCount: number;
 
+  /** Packets may begin behind the beginning of their buffers, see `setPacketOffset()`. */
+  readonly hasOffsets: boolean;
+  /** The most bytes that may lie before a packet in its buffer. */
+  readonly maxOffset: number;
+
   /** Rings come with their port: `port.txRings`, `port.rxRings`. */
-  constructor({ region, offset, port, host, memory }: RingPlace) {
+  constructor({ region, offset, port, host, memory, maxOffset }: RingPlace) {
     const { view } = region;
     this.#region = region;
     this.#port = port;
@@ -70,6 +78,26 @@ export abstract class Ring {
     this.bufferSize = view.getUint32(offset + RING.bufSize, true);
     this.bufferBase = offset + Number(view.getBigInt64(offset + RING.bufOffset, true));
     this.bufferCount = Math.floor((region.length - this.bufferBase) / this.bufferSize);
+    const mask = offset + RING.offsetMask;
+    this.#offsetMask = [view.getUint32(mask, true), view.getUint32(mask + 4, true)];
+    this.hasOffsets = this.#offsetMask[0] !== 0;
+    // The other end of a pipe that was opened with offsets has them too
+    this.maxOffset = this.hasOffsets && maxOffset === 0 ? this.#largestOffset() : maxOffset;
+  }
+
+  #largestOffset(): number {
+    let largest = 0;
+    for (let slot = 0; slot < this.slots; slot++) {
+      largest = Math.max(largest, this.#pointerOffset(slot));
+    }
+    return Math.min(largest, this.bufferSize);
+  }
+
+  /** What a slot's `ptr` says. */
+  #pointerOffset(slot: number): number {
+    const word = this.#word(slot), [low, high] = this.#offsetMask;
+    if ((this.#region.u32[word + 3] & high) !== 0) return Infinity;
+    return (this.#region.u32[word + 2] & low) >>> 0;
   }
 
   /** First slot that the program owns. 0 when the port is closed. */
@@ -203,9 +231,46 @@ export abstract class Ring {
     other.setBufferIndex(otherSlot, index);
   }
 
-  /** Where a slot's buffer begins in the region, in bytes. */
+  /**
+   * Where a slot's packet begins in the region, in bytes: where its buffer does, or the slot's
+   * `packetOffset()` behind it.
+   */
   bufferOffset(slot: number): number {
-    return this.bufferBase + this.bufferIndex(slot) * this.bufferSize;
+    const offset = this.bufferBase + this.bufferIndex(slot) * this.bufferSize;
+    return this.hasOffsets ? offset + this.packetOffset(slot) : offset;
+  }
+
+  /** Bytes of a slot's buffer that lie before the packet: 0 unless the port was opened with `offset`. */
+  packetOffset(slot: number): number {
+    return this.hasOffsets ? Math.min(this.#pointerOffset(slot), this.maxOffset) : 0;
+  }
+
+  /**
+   * Says where in its buffer a slot's packet begins, on a port that was opened with `offset`: to send
+   * it from there, or have it received there. What comes before it is left alone, for headers that
+   * are put in front or taken off without moving the packet.
+   *
+   * @throws {RangeError} if it is more than `maxOffset`
+   *
+   * @example
+   * ```ts
+   * import { Netmap } from "@valet/valet";
+   *
+   * using netmap = Netmap.open({ backend: "embedded", instance: "offset example" });
+   * using a = netmap.open("vale0:a", { slots: 64, offset: { initial: 64, max: 128 } });
+   * using b = netmap.open("vale0:b", { slots: 64 });
+   * const [ring] = a.txRings;
+   * ring.setPacketOffset(ring.head, 100);
+   * a.send(new Uint8Array(60).fill(255));
+   * console.log(ring.packetOffset(0), ring.packetOffset(1), b.receiveFrames().length); // 100 64 1
+   * ```
+   */
+  setPacketOffset(slot: number, bytes: number): void {
+    const word = this.#word(slot), [low, high] = this.#offsetMask, { u32 } = this.#region;
+    checkInteger("offset of a packet", bytes, 0, this.maxOffset);
+    this.touched(slot);
+    u32[word + 2] = (u32[word + 2] & ~low) | bytes;
+    u32[word + 3] &= ~high;
   }
 
   /** Bytes of packet in a slot. */
@@ -237,7 +302,7 @@ export abstract class Ring {
 
   /** A slot's buffer, all of it, without a copy; empty once the port is closed. Allocates a view. */
   bytes(slot: number): Uint8Array<ArrayBuffer> {
-    const offset = this.bufferOffset(slot);
+    const offset = this.bufferBase + this.bufferIndex(slot) * this.bufferSize;
     this.touched(slot);
     if (this.#region.closed) return new Uint8Array(0);
     return this.#region.u8.subarray(offset, offset + this.bufferSize);

@@ -60,7 +60,7 @@ export class TxRing extends Ring {
 
   /** Bytes of the longest packet that one slot can hold. */
   get slotBytes(): number {
-    return Math.min(this.bufferSize, 0xffff);
+    return Math.min(this.bufferSize - this.maxOffset, 0xffff);
   }
 
   /** Slots that a packet of so many bytes takes. */
@@ -140,7 +140,8 @@ export class TxRing extends Ring {
   #write(slot: number, bytes: Uint8Array, lengthAndFlags: number): void {
     const { u32, u8 } = this.#region;
     const word = this.#firstSlot + slot * SLOT_WORDS;
-    u8.set(bytes, this.bufferBase + u32[word] * this.bufferSize);
+    const offset = this.bufferBase + u32[word] * this.bufferSize;
+    u8.set(bytes, this.hasOffsets ? offset + this.packetOffset(slot) : offset);
     u32[word + 1] = lengthAndFlags;
     if (this.#stamps !== null) this.#stamps[slot] = 0;
   }
@@ -153,6 +154,10 @@ export class TxRing extends Ring {
    * @param stamp from {@linkcode newStamp}, the same while the frame's bytes stay the same
    */
   putCopies(frame: Uint8Array, count: number, stamp: number): void {
+    if (this.hasOffsets) {
+      for (let i = 0; i < count; i++) this.put(frame);
+      return;
+    }
     this.#claim();
     const { u32, u8 } = this.#region;
     const { bufferBase, bufferSize, slots } = this;
@@ -178,6 +183,10 @@ export class TxRing extends Ring {
    * @param count packets; not more than there is `space`
    */
   putTemplate(template: PacketTemplate, count: number): void {
+    if (this.hasOffsets) {
+      for (let i = 0; i < count; i++) this.put(template.next());
+      return;
+    }
     this.#claim();
     const { u32, u8 } = this.#region;
     const { bufferBase, bufferSize, slots } = this;

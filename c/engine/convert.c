@@ -14,7 +14,7 @@ enum { SEGMENT_HEADERS_MAX = 14 + 40 + 60 };
 
 static uint32_t longest_segment(const struct conversion *conversion)
 {
-	uint32_t room = conversion->ring->buffer_bytes;
+	uint32_t room = conversion->ring->buffer_bytes - (uint32_t)read_once(&conversion->ring->offset_max);
 
 	return room < FRAME_BYTES_MAX ? room : FRAME_BYTES_MAX;
 }
@@ -84,11 +84,15 @@ uint32_t convert_slots(const struct conversion *conversion, const uint16_t *numb
 /* Where a slot's bytes go, or NULL when it has no room for so many. */
 static uint8_t *slot_room(const struct ring *ring, uint32_t at, uint32_t length)
 {
-	uint32_t buffer = read_once(&ring->shared->slot[at].buf_idx);
+	struct netmap_slot *slot = &ring->shared->slot[at];
+	uint32_t buffer = read_once(&slot->buf_idx), offset = slot_offset(ring, slot);
 
-	if (!buffer_valid(ring, buffer) || length > ring->buffer_bytes || length > UINT16_MAX)
+	if (!buffer_valid(ring, buffer) || length > ring->buffer_bytes - offset ||
+	    length > UINT16_MAX)
 		return NULL;
-	return buffer_at(ring, buffer);
+	if (offset)
+		slot_put_offset(slot, read_once(&ring->offset_mask), offset); /* may have been more */
+	return buffer_at(ring, buffer) + offset;
 }
 
 /* Takes `slots` slots, with `packets` packets in them; if they are no good, as empty ones. */

@@ -33,7 +33,8 @@ static inline struct conversion conversion_of(const struct batch *batch, struct 
 /* Slots are copied as they are, and the frame is all that is in them. */
 static inline int conversion_is_none(const struct conversion *conversion)
 {
-	return !(conversion->from_header | conversion->to_header | conversion->batch->leads);
+	return !(conversion->from_header | conversion->to_header | conversion->batch->leads |
+		 read_once(&conversion->ring->offset_mask));
 }
 
 /* The most slots that `count` packets may take, whose numbers are in `numbers` (NULL: from 0 on). */

@@ -14,7 +14,8 @@ static void restore_header(struct ring *ring)
 	shared->ringid = (uint16_t)ring->index;
 	shared->dir = ring->direction == TX ? NR_DIR_TX : NR_DIR_RX;
 	shared->ts = (struct timeval){ 0 };
-	shared->offset_mask = shared->buf_align = 0;
+	shared->offset_mask = ring->offset_mask;
+	shared->buf_align = 0;
 }
 
 void csb_show_by_request(struct ring *ring)

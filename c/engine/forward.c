@@ -50,11 +50,11 @@ static void view_leave(struct ring *ring)
 /* ---- gathering ---- */
 
 /* Why a slot cannot be sent, or VALET_DROP_CAUSES when it can. */
-static enum valet_drop slot_fault(const struct ring *ring, struct slot_view slot)
+static enum valet_drop slot_fault(const struct ring *ring, struct slot_view slot, uint32_t offset)
 {
 	if (!buffer_valid(ring, slot.buffer))
 		return VALET_DROP_BAD_BUFFER;
-	if (slot.length > ring->buffer_bytes)
+	if (slot.length > ring->buffer_bytes - offset)
 		return VALET_DROP_TOO_LONG;
 	return VALET_DROP_CAUSES;
 }
@@ -121,17 +121,22 @@ static uint32_t gather_fragments(struct ring *ring, struct batch *batch, uint32_
 
 	do {
 		const struct netmap_slot *shared = &ring->shared->slot[at];
+		uint32_t offset = 0;
 
 		slot = slot_read(shared);
+		/* An address (NS_INDIRECT) leaves no room for an offset. */
+		if (!(slot.flags & NS_INDIRECT))
+			offset = slot_offset(ring, shared);
 		at = ring_next(ring, at);
 		if (fault != VALET_DROP_CAUSES)
 			continue;
-		fault = parts < NETMAP_MAX_FRAGS ? slot_fault(ring, slot) : VALET_DROP_FRAGMENTS;
+		fault = parts < NETMAP_MAX_FRAGS ? slot_fault(ring, slot, offset) :
+						   VALET_DROP_FRAGMENTS;
 		if (fault == VALET_DROP_CAUSES && slot.flags & NS_INDIRECT)
 			fault = take_indirect(ring, slot, shared);
 		if (fault != VALET_DROP_CAUSES)
 			continue;
-		part[parts++] = (struct fragment){ .data = buffer_at(ring, slot.buffer),
+		part[parts++] = (struct fragment){ .data = buffer_at(ring, slot.buffer) + offset,
 						   .length = slot.length };
 		bytes += slot.length;
 	} while (slot.flags & NS_MOREFRAG && at != head);
@@ -517,12 +522,13 @@ int bridge_forward(struct ring *ring, uint32_t head)
 	struct bridge_view *view = view_enter(ring);
 	struct batch *batch = batch_mine();
 	uint32_t at = ring->hwcur;
-	int rc = 0;
+	int rc = 0, is_headed;
 
 	batch->in_use = 1;
 	batch->header_bytes = read_once(&ring->port->header_bytes);
+	is_headed = batch->header_bytes || read_once(&ring->offset_mask);
 	while (at != head) {
-		at = batch->header_bytes ? gather_headed(ring, batch, at, head) :
+		at = is_headed ? gather_headed(ring, batch, at, head) :
 					   gather(ring, batch, at, head);
 		if (batch->packets == 0)
 			continue;

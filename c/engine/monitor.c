@@ -100,18 +100,20 @@ static void copy_slot(struct passage *p)
 {
 	struct netmap_slot *slot = &p->to->shared->slot[p->put];
 	struct slot_view view = slot_read(&p->from->shared->slot[p->at]);
-	uint32_t buffer = read_once(&slot->buf_idx);
+	uint32_t buffer = read_once(&slot->buf_idx), to_offset = slot_offset(p->to, slot);
+	uint32_t offset = slot_offset(p->from, &p->from->shared->slot[p->at]);
 
 	if (view.flags & NS_INDIRECT || !buffer_valid(p->from, view.buffer) ||
-	    view.length > p->from->buffer_bytes)
+	    view.length > p->from->buffer_bytes - offset)
 		view.length = 0;
-	if (view.length > p->to->buffer_bytes)
-		view.length = (uint16_t)p->to->buffer_bytes;
+	if (view.length > p->to->buffer_bytes - to_offset)
+		view.length = (uint16_t)(p->to->buffer_bytes - to_offset);
 	if (!buffer_valid(p->to, buffer)) {
 		p->bad++;
 		view.length = 0;
 	} else if (view.length) {
-		memcpy(buffer_at(p->to, buffer), buffer_at(p->from, view.buffer), view.length);
+		memcpy(buffer_at(p->to, buffer) + to_offset,
+		       buffer_at(p->from, view.buffer) + offset, view.length);
 	}
 	view.flags = flags_for(p, view);
 	slot_write(slot, view.length, view.flags);

@@ -104,6 +104,14 @@ void pipe_give_buffers(struct port *port)
 				ring_give_buffers(&port->rings[d][i]);
 }
 
+/* Whether the packet would lie beyond its buffer, by what its receiver takes for an offset. */
+static int offset_is_bad(const struct ring *to, struct slot_view view, uint64_t ptr)
+{
+	uint64_t offset = ptr & read_once(&to->offset_mask);
+
+	return offset > to->buffer_bytes || view.length > to->buffer_bytes - offset;
+}
+
 /* A slot that the receiver could not read from safely goes over as an empty one, and is counted. */
 static void pass_slot(struct ring *from, struct ring *to, uint32_t at)
 {
@@ -111,7 +119,8 @@ static void pass_slot(struct ring *from, struct ring *to, uint32_t at)
 	struct slot_view view = slot_read(slot);
 	uint64_t ptr = read_once(&slot->ptr);
 
-	if (__builtin_expect(!buffer_valid(from, view.buffer) || view.length > from->buffer_bytes,
+	if (__builtin_expect(!buffer_valid(from, view.buffer) ||
+				     view.length > from->buffer_bytes || offset_is_bad(to, view, ptr),
 			     0)) {
 		ring_drop(from,
 			  buffer_valid(from, view.buffer) ? VALET_DROP_TOO_LONG
@@ -119,6 +128,7 @@ static void pass_slot(struct ring *from, struct ring *to, uint32_t at)
 			  1);
 		view.buffer = (from->own ? from->own : to->own)[at];
 		view.length = 0;
+		ptr &= ~read_once(&to->offset_mask);
 	}
 	slot_put(&to->shared->slot[at], view, ptr);
 	if (view.flags & NS_BUF_CHANGED)

@@ -8,6 +8,7 @@
 #include "csb.h"
 #include "csb_mode.h"
 #include "monitor.h"
+#include "offsets.h"
 #include "option.h"
 
 /* Which rings the mode and flags ask for. -EINVAL: a mode that VALE ports and pipes do not have. */
@@ -177,6 +178,8 @@ static void close_rings(struct descriptor *descriptor, struct port *port)
 			ring->exclusive = 0;
 			if (!ring->opens && !ring->peer)
 				ring_give_buffers(ring);
+			if (!ring->opens && !ring->peer)
+				offsets_forget(ring);
 		}
 	}
 }
@@ -266,6 +269,8 @@ static int register_port(struct descriptor *descriptor, struct nmreq_header *hea
 	}
 	csb = option_find(header, NETMAP_REQ_OPT_CSB);
 	rc = csb ? csb_mode_enter(descriptor, port, csb) : 0;
+	if (rc == 0)
+		rc = offsets_init(descriptor, port, header);
 	if (rc == 0)
 		rc = options_left(header);
 	if (rc < 0) {

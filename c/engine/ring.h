@@ -47,6 +47,10 @@ struct ring {
 	uint32_t *own; /* the buffer that each slot began with; NULL: it has none, or the peer's */
 	struct ring *next_in_region;
 
+	/* See offsets.h. Set under the control lock, the mask last; the packets' path. */
+	uint64_t offset_mask; /* of slot.ptr: the offset. 0: packets begin where buffers do */
+	uint64_t offset_max; /* bytes; a larger one is taken for this */
+
 	/* For the one who syncs. */
 	struct spinlock busy __attribute__((aligned(64)));
 	uint32_t hwcur; /* RX: read by senders, with acquire */
@@ -187,6 +191,24 @@ static inline int buffer_valid(const struct ring *ring, uint32_t buffer)
 static inline uint8_t *buffer_at(const struct ring *ring, uint32_t buffer)
 {
 	return ring->buffers + (uint64_t)buffer * ring->buffer_bytes;
+}
+
+/* Bytes between the beginning of a slot's buffer and that of its packet. */
+static inline uint32_t slot_offset(const struct ring *ring, const struct netmap_slot *slot)
+{
+	/* Pairs with the release of who sets it: the maximum is there. */
+	uint64_t mask = load_acquire(&ring->offset_mask), offset, max;
+
+	if (!mask)
+		return 0;
+	offset = read_once(&slot->ptr) & mask;
+	max = read_once(&ring->offset_max);
+	return (uint32_t)(offset < max ? offset : max);
+}
+
+static inline void slot_put_offset(struct netmap_slot *slot, uint64_t mask, uint64_t offset)
+{
+	write_once(&slot->ptr, (read_once(&slot->ptr) & ~mask) | offset);
 }
 
 /* Wakes who waits on the ring. Call after the ordered store of what they wait for. */

@@ -94,10 +94,8 @@ forEachBackend((backend) => {
   });
 
   backend.test("options of a name that valet does not support are refused by name", (scene) => {
-    for (const option of ["@extmem=/tmp/file", "@offset=64"]) {
-      const error = throwsCode("EOPNOTSUPP", () => scene.port(`a${option}`));
-      assert.match(error.hint ?? "", new RegExp(`"${option.split("=")[0]}"`));
-    }
+    const error = throwsCode("EOPNOTSUPP", () => scene.port("a@extmem=/tmp/file"));
+    assert.match(error.hint ?? "", /"@extmem"/);
   });
 
   backend.test("what is not there, or cannot be had of a VALE port, is an error in words", (scene) => {
@@ -113,15 +111,6 @@ forEachBackend((backend) => {
       throwsCode("EINVAL", () => scene.port("a", { mode: mode as 0 }));
     }
     assert.deepEqual(scene.bridge.ports(), []);
-  });
-
-  backend.test("monitors are refused, until they are there", {
-    skip: { kernel: "the kernel has monitors" },
-  }, (scene) => {
-    using _port = scene.port("a");
-    for (const flags of ["/r", "/t", "/rz"]) {
-      throwsCode("EOPNOTSUPP", () => scene.port(`a${flags}`));
-    }
   });
 
   // facts-netmap 1.11 and the names table of the kernel's answers, without the grammar in between
