@@ -44,7 +44,7 @@ NM_AT(netmap_ring, sem, 128);
 NM_AT(netmap_ring, slot, 256);
 
 _Static_assert(sizeof(((struct netmap_ring *)0)->ts) == 16, "size of netmap_ring.ts");
-_Static_assert(_Alignof(struct netmap_ring) == 128, "alignment of struct netmap_ring");
+_Static_assert(_Alignof(struct netmap_ring) == 8, "alignment of struct netmap_ring");
 
 NM_SIZE(netmap_if, 56);
 NM_AT(netmap_if, ni_name, 0);

@@ -94,8 +94,11 @@ struct netmap_ring {
 	uint64_t offset_mask;	/* bits of slot.ptr that are an offset; 0 without OFFSETS option */
 	uint64_t buf_align;	/* bytes, alignment that packets with an offset need; 0 = none */
 
+	/* Not declared to be aligned: netmap gives rings in multiples of 64 bytes. */
+	uint8_t pad[56];
+
 	/* Room for a lock of the application. netmap never touches it. */
-	uint8_t sem[128] __attribute__((aligned(NM_CACHE_ALIGN)));
+	uint8_t sem[128];
 
 	struct netmap_slot slot[];	/* num_slots of them */
 };
