@@ -115,6 +115,24 @@ function lookedUp(
   return { name, about, program, limit: "limit.60", daemon: backend === "daemon" };
 }
 
+/** A script on a sync loop; beside it, the same with a sync for each batch. */
+function bySyncLoop(backend: "embedded" | "daemon", batch: number): RateRow {
+  const program = (way: string): Program => ({
+    script: "sync_loop",
+    args: [backend, way, `${batch}`],
+  });
+  return {
+    name: `csb.${backend}.batch${batch}`,
+    about:
+      `TypeScript sends and receives, backend ${backend}, batches of ${batch}; a sync loop by ` +
+      "event forwards. Beside it, a loop by time, and plain txsync",
+    program: program("event"),
+    beside: { by_time: program("time"), plain: program("plain") },
+    limit: "limit.60",
+    daemon: backend === "daemon",
+  };
+}
+
 const BATCHES = [1, 16, 64, 256, 1024];
 
 /** All rows, in the order in which they are measured. */
@@ -219,6 +237,8 @@ export const ROWS: readonly Row[] = [
     limit: "limit.60",
     daemon: true,
   },
+  ...[1, 64].map((batch) => bySyncLoop("embedded", batch)),
+  ...[1, 64].map((batch) => bySyncLoop("daemon", batch)),
   lookedUp("hook.here.60", "embedded", "here", "on the thread that sends"),
   lookedUp("hook.worker.60", "embedded", "worker", "in another Worker"),
   lookedUp("daemon.hook.here.60", "daemon", "here", "on the thread that sends"),

@@ -41,7 +41,6 @@ Deno.test({
     assert.equal(made.code, 0, made.text);
     const runs = ["control", "rings"].map((name) => run(`${BUILT}${name}`, [`${SECONDS}`]));
     for (const { code, text } of await Promise.all(runs)) {
-      console.log(text.trim());
       assert.equal(code, 0, text);
     }
   },
