@@ -81,6 +81,23 @@ for (const [option, zeroCopy] of [["", true], [" -c", false]] as const) {
   });
 }
 
+Deno.test("bridge moves packets between switches without a copy where the ports share memory", async () => {
+  using scene = new Scene();
+  using a = scene.netmap.open("vale0:a"), b = scene.netmap.open("vale1:b");
+  // x and y are told to share the memory of a port that is there already
+  using _owner = scene.netmap.open("vale2:owner");
+  const running = await scene.start("-w 0 vale0:x@share=vale2:owner vale1:y@share=vale2:owner")
+    .says(/Ready/);
+  assert.match(running.err, /------- zerocopy supported\n/);
+  const sent = Array.from({ length: 3000 }, (_, i) => frame(i & 255, 60 + i % 1400));
+  for (let at = 0; at < sent.length; at += 300) {
+    const part = sent.slice(at, at + 300);
+    for (const bytes of part) a.send(bytes);
+    assert.deepEqual(await receive(b, part.length), part);
+  }
+  assert.equal((await running.stop()).status, 0);
+});
+
 Deno.test("bridge loses nothing to a pipe that is slow to be read", async () => {
   using scene = new Scene();
   using _parent = scene.netmap.open("vale0:p@conf:slots=32");
