@@ -6,9 +6,9 @@ import { formatTime, openOutput, type Rotation } from "../../cli/capture/files.t
 import { DaemonScene, type Running, until } from "./daemon_scene.ts";
 import { MemoryContext } from "./memory_context.ts";
 
-function hasTcpdump(): boolean {
+function isInstalled(program: string): boolean {
   try {
-    return new Deno.Command("tcpdump", { args: ["--version"], stdout: "null", stderr: "null" })
+    return new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" })
       .outputSync().success;
   } catch {
     return false;
@@ -262,28 +262,31 @@ Deno.test("valet capture refuses rotations that make no sense", async () => {
   }
 });
 
-Deno.test({
-  name: `tcpdump reads what valet capture writes${
-    hasTcpdump() ? "" : " (skipped: there is no tcpdump)"
-  }`,
-  ignore: !hasTcpdump(),
-  fn: async () => {
-    await using scene = new DaemonScene();
-    await scene.ok("daemon", "start");
-    for (const format of ["pcap", "pcapng"]) {
-      const running = await startCapture(scene, "-c", "5", "vale0:tap", `out.${format}`);
-      await scene.script("send_frames.ts", "vale0:a", "5");
-      assert.equal((await running.finish()).code, 0);
-      const { code, stdout } = await scene.spawnProgram(
-        "tcpdump",
-        ...["-n", "-r", scene.path(`out.${format}`)],
-      ).finish();
-      assert.equal(code, 0);
-      const lines = stdout.trimEnd().split("\n");
-      assert.equal(lines.length, 5);
-      for (const line of lines) {
-        assert.match(line, /^[\d:.]+ IP 10\.0\.0\.1\.1 > 10\.0\.0\.2\.2: UDP, length 18$/);
+for (const tool of ["tcpdump", "tshark"]) {
+  const isThere = isInstalled(tool);
+  Deno.test({
+    name: `${tool} reads what valet capture writes${
+      isThere ? "" : ` (skipped: there is no ${tool})`
+    }`,
+    ignore: !isThere,
+    fn: async () => {
+      await using scene = new DaemonScene();
+      await scene.ok("daemon", "start");
+      for (const format of ["pcap", "pcapng"]) {
+        const running = await startCapture(scene, "-c", "5", "vale0:tap", `out.${format}`);
+        await scene.script("send_frames.ts", "vale0:a", "5");
+        assert.equal((await running.finish()).code, 0);
+        const { code, stdout, stderr } = await scene.spawnProgram(
+          tool,
+          ...["-n", "-r", scene.path(`out.${format}`)],
+        ).finish();
+        assert.equal(code, 0, stderr);
+        const lines = stdout.trimEnd().split("\n");
+        assert.equal(lines.length, 5);
+        for (const line of lines) {
+          assert.match(line, /10\.0\.0\.1(\.1)? (>|→) 10\.0\.0\.2.* (UDP, length 18|Len=18)/);
+        }
       }
-    }
-  },
-});
+    },
+  });
+}
