@@ -74,6 +74,8 @@ export interface PortOptions {
   zeroCopy?: boolean | undefined;
   /** Waiting for packets does not send what is in the transmit rings. */
   noTxPoll?: boolean | undefined;
+  /** Waiting for room to send also gives back, and shows, what is in the receive rings. */
+  rxPoll?: boolean | undefined;
   /** Open the port also if packets have virtio-net headers in front, see `port.headerLength`. */
   acceptHeader?: boolean | undefined;
   /**
@@ -259,7 +261,7 @@ function register(descriptor: Descriptor, port: PortName, options: PortOptions):
 
 function registerFlags(
   flags: PortFlags,
-  { noTxPoll, headerLength, acceptHeader = headerLength !== undefined }: PortOptions,
+  { noTxPoll, rxPoll, headerLength, acceptHeader = headerLength !== undefined }: PortOptions,
 ): number {
   return (flags.exclusive ? RegisterFlag.EXCLUSIVE : 0) |
     (flags.zeroCopyMonitor ? RegisterFlag.ZCOPY_MON : 0) |
@@ -268,6 +270,7 @@ function registerFlags(
     (flags.rxOnly ? RegisterFlag.RX_RINGS_ONLY : 0) |
     (flags.txOnly ? RegisterFlag.TX_RINGS_ONLY : 0) |
     (noTxPoll ? RegisterFlag.NO_TX_POLL : 0) |
+    (rxPoll ? RegisterFlag.DO_RX_POLL : 0) |
     (acceptHeader ? RegisterFlag.ACCEPT_VNET_HDR : 0);
 }
 

@@ -116,7 +116,7 @@ int poll_look(const struct poll_calls *calls, void *descriptor, uint64_t flags, 
 			return rc;
 		found |= rc;
 	}
-	if (events & POLLIN) {
+	if (events & POLLIN || flags & NR_DO_RX_POLL) {
 		rc = look_sync(calls, descriptor, RX);
 		if (rc < 0)
 			return rc;

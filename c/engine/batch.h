@@ -51,6 +51,10 @@ struct batch {
 	uint8_t *lead[VALET_BATCH_PACKETS];
 	uint32_t leads; /* that are not NULL */
 
+	/* Packets whose sources are not to be learned: a bit each, none while the count is 0. */
+	uint64_t quiet[VALET_BATCH_PACKETS / 64];
+	uint32_t quiets;
+
 	uint32_t id;
 	int in_use; /* the thread is inside a forward */
 	struct batch *next; /* of those without a thread */

@@ -108,15 +108,26 @@ static enum valet_drop add_packet(const struct ring *ring, struct batch *batch,
 	return VALET_DROP_CAUSES;
 }
 
+static int is_quiet(const struct batch *batch, uint32_t packet)
+{
+	return batch->quiet[packet / 64] >> (packet % 64) & 1;
+}
+
+static void mark_quiet(struct batch *batch, uint32_t packet)
+{
+	batch->quiet[packet / 64] |= 1ull << (packet % 64);
+	batch->quiets++;
+}
+
 /*
- * A packet that is not one good slot. It ends at the first slot without NS_MOREFRAG or at `head`.
+ * A packet that is not one good slot, or has NS_NO_LEARN. It ends at the first slot without NS_MOREFRAG or at `head`.
  * Returns the slot after it; the packet is added to the batch, or dropped and counted.
  */
 static uint32_t gather_fragments(struct ring *ring, struct batch *batch, uint32_t at, uint32_t head)
 {
 	struct fragment part[NETMAP_MAX_FRAGS];
 	enum valet_drop fault = VALET_DROP_CAUSES;
-	uint32_t parts = 0, bytes = 0;
+	uint32_t parts = 0, bytes = 0, flags = 0;
 	struct slot_view slot;
 
 	do {
@@ -128,6 +139,7 @@ static uint32_t gather_fragments(struct ring *ring, struct batch *batch, uint32_
 		if (!(slot.flags & NS_INDIRECT))
 			offset = slot_offset(ring, shared);
 		at = ring_next(ring, at);
+		flags |= slot.flags;
 		if (fault != VALET_DROP_CAUSES)
 			continue;
 		fault = parts < NETMAP_MAX_FRAGS ? slot_fault(ring, slot, offset) :
@@ -147,6 +159,8 @@ static uint32_t gather_fragments(struct ring *ring, struct batch *batch, uint32_
 		fault = add_packet(ring, batch, part, parts);
 	if (fault != VALET_DROP_CAUSES)
 		ring_drop(ring, fault, 1);
+	else if (flags & NS_NO_LEARN)
+		mark_quiet(batch, batch->packets - 1);
 	return at;
 }
 
@@ -165,6 +179,9 @@ static void batch_empty(struct batch *batch)
 	if (batch->leads)
 		memset(batch->lead, 0, sizeof(batch->lead));
 	batch->leads = 0;
+	if (batch->quiets)
+		memset(batch->quiet, 0, sizeof(batch->quiet));
+	batch->quiets = 0;
 }
 
 /* gather() for rings whose frames do not begin where their buffers do. */
@@ -190,7 +207,7 @@ static uint32_t gather(struct ring *ring, struct batch *batch, uint32_t at, uint
 		struct slot_view slot = slot_read(&slots[at]);
 		struct valet_packet *packet = &batch->packet[batch->packets];
 
-		if (__builtin_expect((slot.flags & (NS_MOREFRAG | NS_INDIRECT)) ||
+		if (__builtin_expect((slot.flags & (NS_MOREFRAG | NS_INDIRECT | NS_NO_LEARN)) ||
 					     !buffer_valid(ring, slot.buffer) ||
 					     slot.length - 1u >= ring->buffer_bytes,
 				     0)) {
@@ -217,23 +234,43 @@ static uint32_t gather(struct ring *ring, struct batch *batch, uint32_t at, uint
 
 /* ---- the lookup ---- */
 
-/* What the lookup leaves to the learning bridge. */
-static void learn(const struct bridge_view *view, struct valet_batch *packets)
+/* The learning bridge, for neighbours; those of one kind at a time. */
+static void learn_run(const struct bridge_view *view, const struct batch *batch,
+		      const struct valet_batch *packets, uint32_t from, uint32_t to)
 {
-	struct valet_packet *packet = packets->packets, *end = packet + packets->count;
+	struct table *table = &view->bridge->table;
 
-	while (packet < end) {
-		struct valet_packet *first = packet;
+	for (uint32_t end; from < to; from = end) {
+		int quiet = batch->quiets && is_quiet(batch, from);
+		struct valet_batch run = { .packets = packets->packets + from,
+					   .source = packets->source };
 
-		while (packet < end && packet->destination == VALET_LEARN)
-			packet++;
-		if (packet != first)
-			table_lookup(&(struct valet_batch){ .packets = first,
-							    .count = (uint32_t)(packet - first),
-							    .source = packets->source },
-				     &view->bridge->table);
+		end = batch->quiets ? from + 1 : to;
+		while (end < to && is_quiet(batch, end) == quiet)
+			end++;
+		run.count = end - from;
+		if (quiet)
+			table_look_only(&run, table);
 		else
-			packet++;
+			table_lookup(&run, table);
+	}
+}
+
+/* What the lookup leaves to the learning bridge. */
+static void learn(const struct bridge_view *view, const struct batch *batch,
+		  const struct valet_batch *packets)
+{
+	uint32_t at = 0;
+
+	while (at < packets->count) {
+		uint32_t first = at;
+
+		while (at < packets->count && packets->packets[at].destination == VALET_LEARN)
+			at++;
+		if (at != first)
+			learn_run(view, batch, packets, first, at);
+		else
+			at++;
 	}
 }
 
@@ -268,10 +305,14 @@ static int look_up(const struct bridge_view *view, struct ring *ring, struct bat
 		rc = lookup->function(&packets, lookup->context);
 		break;
 	default:
-		return table_lookup(&packets, &view->bridge->table);
+		if (batch->quiets)
+			learn_run(view, batch, &packets, 0, packets.count);
+		else
+			table_lookup(&packets, &view->bridge->table);
+		return 0;
 	}
 	if (rc >= 0) {
-		learn(view, &packets);
+		learn(view, batch, &packets);
 		return 0;
 	}
 	if (rc == -ESTALE && lookup->is_remote)

@@ -76,9 +76,8 @@ static uint32_t find(struct table *table, uint64_t mac, uint32_t ageing_ms, uint
 	return TABLE_PORT(entry);
 }
 
-int32_t table_lookup(struct valet_batch *batch, void *context)
+static inline void look_up(struct valet_batch *batch, struct table *table, int learns)
 {
-	struct table *table = context;
 	uint32_t ageing_ms =
 		load_acquire(&table->ageing_ms); /* pairs with BRIDGE_SET: ages are set */
 	uint32_t time_ms = ageing_ms ? now_ms() : 0;
@@ -101,7 +100,7 @@ int32_t table_lookup(struct valet_batch *batch, void *context)
 		source = load_mac(packet->data + 6);
 		if (source != last_source) {
 			last_source = source;
-			if (!MULTICAST(source) && source) {
+			if (learns && !MULTICAST(source) && source) {
 				learn(table, source, batch->source, time_ms);
 				last_destination = ~0ull; /* it may be the one just learned */
 			}
@@ -114,7 +113,17 @@ int32_t table_lookup(struct valet_batch *batch, void *context)
 		}
 		packet->destination = last_port;
 	}
+}
+
+int32_t table_lookup(struct valet_batch *batch, void *context)
+{
+	look_up(batch, context, 1);
 	return 0;
+}
+
+void table_look_only(struct valet_batch *batch, struct table *table)
+{
+	look_up(batch, table, 0);
 }
 
 void table_forget(struct table *table, uint32_t port)

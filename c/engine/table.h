@@ -28,6 +28,8 @@ uint32_t table_bucket(uint64_t mac);
 
 /* A valet_lookup_function; context is the table. Learns sources, fills in destinations. */
 int32_t table_lookup(struct valet_batch *batch, void *context);
+/* The same for packets whose sources are not to be learned: NS_NO_LEARN. */
+void table_look_only(struct valet_batch *batch, struct table *table);
 
 /* Forgets all stations behind a port, or all (UINT32_MAX). */
 void table_forget(struct table *table, uint32_t port);
