@@ -135,6 +135,28 @@ function bySyncLoop(backend: "embedded" | "daemon", batch: number): RateRow {
 
 const BATCHES = [1, 16, 64, 256, 1024];
 
+function monitored(kind: "copy" | "zcopy", monitors: number, bytes: 60 | 1500): RateRow {
+  const name = `engine.monitor.${kind}.${monitors}.${bytes}`;
+  const what = kind === "copy" ? "copy" : "zero-copy";
+  return {
+    name,
+    about: `engine.learning.${bytes} with ${monitors} ${what} monitor${monitors > 1 ? "s" : ""} ` +
+      "of the receiver, read too; see engine.learning for none",
+    program: { native: name },
+    limit: `limit.${bytes}`,
+  };
+}
+
+/** What it costs to be watched. */
+const MONITORED: readonly RateRow[] = [
+  monitored("copy", 1, 60),
+  monitored("copy", 2, 60),
+  monitored("zcopy", 1, 60),
+  monitored("zcopy", 2, 60),
+  monitored("copy", 1, 1500),
+  monitored("zcopy", 1, 1500),
+];
+
 /** All rows, in the order in which they are measured. */
 export const ROWS: readonly Row[] = [
   {
@@ -205,6 +227,7 @@ export const ROWS: readonly Row[] = [
       limit_threads: { native: "limit.60", threads: 2 },
     },
   },
+  ...MONITORED,
   {
     name: "pipe.60",
     about: "a pipe, which copies no frame",

@@ -204,6 +204,79 @@ static uint64_t ports_round(void *state)
 	return BENCH_BATCHES * BENCH_PAIR_SLOTS;
 }
 
+enum { MONITORS_MAX = 2 };
+
+/* A pair whose receiver is watched. */
+struct monitored {
+	struct pair pair;
+	struct bench_port monitor[MONITORS_MAX];
+	uint32_t monitors;
+	uint64_t sent, seen[MONITORS_MAX]; /* bytes */
+};
+
+/* A zero-copy monitor is a batch behind who releases the slots, the second one two. */
+static uint64_t monitored_round(void *state)
+{
+	struct monitored *monitored = state;
+	uint64_t batch = (uint64_t)BENCH_BATCH * monitored->pair.bytes;
+
+	for (uint32_t i = 0; i < BENCH_BATCHES; i++) {
+		pair_batch(&monitored->pair, BENCH_BATCH);
+		monitored->sent += batch;
+		for (uint32_t k = 0; k < monitored->monitors; k++) {
+			monitored->seen[k] += bench_port_receive(&monitored->monitor[k]);
+			if (monitored->seen[k] + (k + 1) * batch < monitored->sent)
+				fail("see all packets on a monitor", -EIO);
+		}
+	}
+	return BENCH_BATCHES * BENCH_BATCH;
+}
+
+static void *monitored_open(uint32_t index, uint32_t monitors, uint64_t flags, uint32_t bytes)
+{
+	struct monitored *monitored = calloc(1, sizeof(*monitored));
+	char name[64];
+
+	if (!monitored)
+		fail("get memory", -ENOMEM);
+	pair_open(&monitored->pair, index, bytes, 0);
+	snprintf(name, sizeof(name), "vale0:b%u", index);
+	for (monitored->monitors = 0; monitored->monitors < monitors; monitored->monitors++)
+		monitored->monitor[monitored->monitors] =
+			bench_port_register("embedded", name, 0, flags);
+	return monitored;
+}
+
+static void *monitor_copy_1_open(uint32_t index)
+{
+	return monitored_open(index, 1, NR_MONITOR_RX, 60);
+}
+
+static void *monitor_copy_2_open(uint32_t index)
+{
+	return monitored_open(index, 2, NR_MONITOR_RX, 60);
+}
+
+static void *monitor_zero_1_open(uint32_t index)
+{
+	return monitored_open(index, 1, NR_ZCOPY_MON, 60);
+}
+
+static void *monitor_zero_2_open(uint32_t index)
+{
+	return monitored_open(index, 2, NR_ZCOPY_MON, 60);
+}
+
+static void *monitor_copy_1500_open(uint32_t index)
+{
+	return monitored_open(index, 1, NR_MONITOR_RX, 1500);
+}
+
+static void *monitor_zero_1500_open(uint32_t index)
+{
+	return monitored_open(index, 1, NR_ZCOPY_MON, 1500);
+}
+
 static void *pipe_open(uint32_t index)
 {
 	struct pair *pair = pair_new(1);
@@ -225,6 +298,12 @@ const struct bench_row bench_engine_rows[] = {
 	{ "engine.hook.native.60", hook_native_open, pair_round },
 	{ "engine.hook.ts.60", hook_open, pair_round }, /* a script sets the lookup */
 	{ "engine.ports.1000", ports_open, ports_round },
+	{ "engine.monitor.copy.1.60", monitor_copy_1_open, monitored_round },
+	{ "engine.monitor.copy.2.60", monitor_copy_2_open, monitored_round },
+	{ "engine.monitor.zcopy.1.60", monitor_zero_1_open, monitored_round },
+	{ "engine.monitor.zcopy.2.60", monitor_zero_2_open, monitored_round },
+	{ "engine.monitor.copy.1.1500", monitor_copy_1500_open, monitored_round },
+	{ "engine.monitor.zcopy.1.1500", monitor_zero_1500_open, monitored_round },
 	{ "pipe.60", pipe_open, pair_round },
 	{ 0 },
 };

@@ -44,12 +44,12 @@ static inline int32_t bench_request(int32_t handle, uint16_t type, const char *n
 	return rc;
 }
 
-/* `slots` of each ring, 0 = the default. Exits if it cannot. */
-static inline struct bench_port bench_port_open_in(const char *backend, const char *name,
-						   uint32_t slots)
+/* `slots` of each ring, 0 = the default; `flags` of REGISTER. Exits if it cannot. */
+static inline struct bench_port bench_port_register(const char *backend, const char *name,
+						    uint32_t slots, uint64_t flags)
 {
 	struct nmreq_register reg = { .nr_mode = NR_REG_ALL_NIC, .nr_tx_slots = slots,
-				      .nr_rx_slots = slots };
+				      .nr_rx_slots = slots, .nr_flags = flags };
 	struct bench_port port;
 	struct netmap_if *nifp;
 	uint64_t memory[2];
@@ -69,6 +69,12 @@ static inline struct bench_port bench_port_open_in(const char *backend, const ch
 	port.rx = (struct netmap_ring *)((char *)nifp + nifp->ring_ofs[nifp->ni_tx_rings +
 								       nifp->ni_host_tx_rings]);
 	return port;
+}
+
+static inline struct bench_port bench_port_open_in(const char *backend, const char *name,
+						   uint32_t slots)
+{
+	return bench_port_register(backend, name, slots, 0);
 }
 
 static inline struct bench_port bench_port_open(const char *name, uint32_t slots)

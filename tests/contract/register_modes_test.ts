@@ -52,7 +52,10 @@ forEachBackend((backend) => {
       backend.test(`register mode ${mode} on ${kind}: EINVAL`, (scene) => {
         using raw = new RawDescriptor(scene);
         assert.equal(register(raw, `${scene.bridgeName}:${kind}`, { mode }), "EINVAL");
-        assert.deepEqual(scene.netmap.ports(), []);
+        assert.deepEqual(
+          scene.netmap.ports().filter(({ bridge }) => bridge === scene.bridgeName),
+          [],
+        );
       });
     }
   }
@@ -89,7 +92,7 @@ forEachBackend((backend) => {
   backend.test("ONE_NIC of a ring that is not there: EINVAL, and no port is made", (scene) => {
     using raw = new RawDescriptor(scene);
     assert.equal(register(raw, `${scene.bridgeName}:a`, { mode: 4, ring: 2 }), "EINVAL");
-    assert.deepEqual(scene.netmap.ports(), []);
+    assert.deepEqual(scene.netmap.ports().filter(({ bridge }) => bridge === scene.bridgeName), []);
     // The descriptor is as good as new
     assert.equal(register(raw, `${scene.bridgeName}:a`), "");
   });
