@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "control.h"
+#include "request.h"
 
 int control_attach(struct descriptor *descriptor, struct nmreq_header *header)
 {
@@ -244,6 +245,8 @@ int control_valet(struct descriptor *descriptor, struct nmreq_header *header)
 	struct valet_req_bridge *body = request_body(header);
 	struct bridge *bridge;
 
+	if (request_body_bytes(header->nr_reqtype) < 0)
+		return -EINVAL;
 	if (header->nr_reqtype == VALET_REQ_PORT_GET)
 		return port_get_report(descriptor, header);
 	bridge = named_bridge(descriptor->engine, header->nr_name);
