@@ -225,21 +225,26 @@ static uint32_t raise_request(struct csb *csb)
 static void bring_indirect(const struct client *client, struct netmap_ring *ring, uint32_t at,
 			   uint32_t head)
 {
-	uint64_t bytes = client->memory + client->port.region_bytes - ((uint8_t *)ring + ring->buf_ofs);
+	/* Others may be able to write the ring's header: each field is read once, and checked. */
+	uint64_t ring_at = (uint64_t)((uint8_t *)ring - client->memory);
+	uint64_t buffers_at = ring_at + (uint64_t)read_once(&ring->buf_ofs);
+	uint32_t slots = read_once(&ring->num_slots), size = read_once(&ring->nr_buf_size);
+	uint64_t end = client->port.region_bytes;
 
-	if (at >= ring->num_slots || head >= ring->num_slots)
+	if (at >= slots || head >= slots || buffers_at > end ||
+	    slots > (end - ring_at - sizeof(*ring)) / sizeof(ring->slot[0]))
 		return;
-	for (; at != head; at = at + 1 == ring->num_slots ? 0 : at + 1) {
+	for (; at != head; at = at + 1 == slots ? 0 : at + 1) {
 		struct netmap_slot *slot = &ring->slot[at];
-		uint64_t place = (uint64_t)slot->buf_idx * ring->nr_buf_size;
-		uint16_t length = slot->len;
+		uint64_t place = (uint64_t)read_once(&slot->buf_idx) * size;
+		uint16_t length = read_once(&slot->len);
 
-		if (__builtin_expect(!(slot->flags & NS_INDIRECT), 1))
+		if (__builtin_expect(!(read_once(&slot->flags) & NS_INDIRECT), 1))
 			continue;
 		/* The daemon will say what is wrong with those. */
-		if (length > ring->nr_buf_size || place + length > bytes)
+		if (length > size || place + length > end - buffers_at)
 			continue;
-		if (user_memory_copy((uint8_t *)ring + ring->buf_ofs + place, slot->ptr, length) < 0)
+		if (user_memory_copy(client->memory + buffers_at + place, slot->ptr, length) < 0)
 			slot->ptr = 0;
 	}
 }

@@ -44,11 +44,13 @@ void sync_loop_destroy(struct sync_loop *loop)
 static void take_over(struct sync_loop *loop, const struct sync_loop_calls *calls, void *descriptor,
 		      uint64_t atok, uint64_t ktoa)
 {
-	uint32_t n = 0;
+	uint32_t count = calls->rings(descriptor, TX) + calls->rings(descriptor, RX), n = 0;
 
+	/* With no rings bound there is no CSB mode, and the addresses may be anything. */
+	if (!count)
+		return;
 	loop->ktoa = (void *)(uintptr_t)ktoa;
-	memset(loop->ktoa, 0,
-	       (calls->rings(descriptor, TX) + calls->rings(descriptor, RX)) * sizeof(*loop->ktoa));
+	memset(loop->ktoa, 0, count * sizeof(*loop->ktoa));
 	for (int d = TX; d >= RX; d--) {
 		for (uint32_t i = 0; i < calls->rings(descriptor, (enum direction)d); i++, n++) {
 			struct loop_ring ring = {
@@ -61,8 +63,7 @@ static void take_over(struct sync_loop *loop, const struct sync_loop_calls *call
 			loop_ring_init(&ring, calls, descriptor);
 		}
 	}
-	if (n)
-		store_release(&loop->atok, (struct nm_csb_atok *)(uintptr_t)atok);
+	store_release(&loop->atok, (struct nm_csb_atok *)(uintptr_t)atok);
 }
 
 /* REGISTER or CSB_ENABLE: the engine decides, by what is known of the addresses; they stay here. */

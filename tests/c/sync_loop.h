@@ -132,6 +132,13 @@ HELPER void loop_errors(void)
 	EQUAL(status, EINVAL);
 	EQUAL(valet_txsync(handle), 0);
 	EQUAL(valet_close(handle), 0);
+	/* With no rings the addresses are nobody's business. */
+	handle = open_handle();
+	reg.nr_flags = NR_EXCLUSIVE | NR_TX_RINGS_ONLY | NR_RX_RINGS_ONLY;
+	EQUAL(csb_request(handle, NETMAP_REQ_REGISTER, "vale0:a", reg, 0, 0, &status), 0);
+	EQUAL(status, 0);
+	EQUAL(valet_txsync(handle), 0);
+	EQUAL(valet_close(handle), 0);
 	munmap(fixed, 4096);
 }
 
