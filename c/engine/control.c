@@ -210,7 +210,8 @@ static int execute(struct descriptor *descriptor, struct nmreq_header *header)
 		if (header->nr_reqtype >= VALET_REQ_MEMORY_GET &&
 		    header->nr_reqtype <= VALET_REQ_SHORTAGE_GET)
 			return control_memory(descriptor, header);
-		if (request_is_valet(header->nr_reqtype))
+		if (request_is_valet(header->nr_reqtype) &&
+		    request_body_bytes(header->nr_reqtype) >= 0)
 			return control_valet(descriptor, header);
 		return -EINVAL;
 	}

@@ -127,7 +127,7 @@ static uint32_t gather_fragments(struct ring *ring, struct batch *batch, uint32_
 {
 	struct fragment part[NETMAP_MAX_FRAGS];
 	enum valet_drop fault = VALET_DROP_CAUSES;
-	uint32_t parts = 0, bytes = 0, flags = 0;
+	uint32_t slots = 0, parts = 0, bytes = 0, flags = 0;
 	struct slot_view slot;
 
 	do {
@@ -140,10 +140,11 @@ static uint32_t gather_fragments(struct ring *ring, struct batch *batch, uint32_
 			offset = slot_offset(ring, shared);
 		at = ring_next(ring, at);
 		flags |= slot.flags;
+		if (++slots > NETMAP_MAX_FRAGS)
+			fault = VALET_DROP_FRAGMENTS; /* whatever else is wrong with it */
 		if (fault != VALET_DROP_CAUSES)
 			continue;
-		fault = parts < NETMAP_MAX_FRAGS ? slot_fault(ring, slot, offset) :
-						   VALET_DROP_FRAGMENTS;
+		fault = slot_fault(ring, slot, offset);
 		if (fault == VALET_DROP_CAUSES && slot.flags & NS_INDIRECT)
 			fault = take_indirect(ring, slot, shared);
 		if (fault != VALET_DROP_CAUSES)
