@@ -120,7 +120,8 @@ static void pass_slot(struct ring *from, struct ring *to, uint32_t at)
 	uint64_t ptr = read_once(&slot->ptr);
 
 	if (__builtin_expect(!buffer_valid(from, view.buffer) ||
-				     view.length > from->buffer_bytes || offset_is_bad(to, view, ptr),
+				     view.length > from->buffer_bytes ||
+				     (read_once(&to->offset_mask) && offset_is_bad(to, view, ptr)),
 			     0)) {
 		ring_drop(from,
 			  buffer_valid(from, view.buffer) ? VALET_DROP_TOO_LONG

@@ -96,7 +96,7 @@ static void check_sums(void)
 static void every_cause(void)
 {
 	static const int in_this_test[] = { VALET_DROP_BAD_BUFFER, VALET_DROP_TOO_LONG,
-					    VALET_DROP_TOO_SHORT, VALET_DROP_UNSUPPORTED,
+					    VALET_DROP_TOO_SHORT,
 					    VALET_DROP_LOOKUP, VALET_DROP_NO_PORT, VALET_DROP_GARBAGE,
 					    VALET_DROP_FAILED, VALET_DROP_SAME_PORT,
 					    VALET_DROP_NOT_OPEN, VALET_DROP_RING_FULL,

@@ -171,6 +171,7 @@ forEachBackend((backend) => {
     const [a, b] = pair(scene, 64, undefined);
     const c = scene.port("c", { offset: 128 });
     const [tx] = a.txRings;
+    for (const slot of [0, 1]) tx.bytes(slot).set(frame(), 64);
     fill(tx, [{ length: 2048 - 63 }, { length: 2048 - 64 }]);
     a.txSync();
     assert.deepEqual(take(b).map(({ bytes }) => bytes.length), [2048 - 64]);
