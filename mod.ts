@@ -79,6 +79,12 @@ export { LookupBatch } from "./ffi/lookup_batch.ts";
 export { LookupTable, type LookupTableOptions, type TableKey } from "./ffi/lookup_table.ts";
 export type { KeyBits, TableHome, TableKind, TableLayout } from "./ffi/table_home.ts";
 export { type PortMemory, portMemory, type PortShape } from "./ffi/memory.ts";
+export {
+  type ExternalMemory,
+  MemoryFile,
+  type MemoryFileOptions,
+  type MemorySource,
+} from "./ffi/memory_file.ts";
 export type { MemoryParameters, MemoryState, PoolName } from "./ffi/memory_parameters.ts";
 export {
   type InterfaceOptions,

@@ -162,6 +162,35 @@ VALET_API int32_t valet_loop_serve(void);
 VALET_API int32_t valet_loop_close(void);
 
 /*
+ * ---- memory of files, for ports whose memory it shall be: the option EXTMEM ----
+ */
+
+enum {
+	VALET_MEMORY_CREATE = 1, /* the file must not be there yet; of range[1] bytes, whole pages */
+	VALET_MEMORY_LOCK = 2, /* -EBUSY if another process, or this one, has it open so */
+};
+
+/*
+ * Maps a file, all of its whole pages; path NULL or "": memory without a file, of range[1] bytes.
+ * range[0]: where it is, range[1]: bytes. A part that is not there (any more), because the file was cut
+ * short, reads as zeros. Returns a number for it. -ENODATA: the file has less than a page; -EINVAL: it
+ * is no plain file, or no such size; -EBUSY; -EEXIST, -ENOSPC, ... as open(2) and fallocate(2).
+ */
+VALET_API int32_t valet_memory_open(const char *path, uint32_t flags, uint64_t *range);
+
+/*
+ * Waits until what was written to range[0] (a page's begin) to range[0] + range[1] is on the disk:
+ * msync(2). -EIO: a part of the file is not there any more; -EINVAL: no such range.
+ */
+VALET_API int32_t valet_memory_sync(int32_t id, uint64_t *range);
+
+/*
+ * Closes, once no port of this process's engine has it as its memory. The addresses stay readable, and
+ * read as zeros then. -EBADF.
+ */
+VALET_API int32_t valet_memory_close(int32_t id);
+
+/*
  * ---- the daemon: the engine for other processes ----
  */
 

@@ -28,7 +28,9 @@ enum wire_type {
 	/* in: struct wire_hello; out: struct wire_hello. The first message, and once only. */
 	WIRE_HELLO = 1,
 	/*
-	 * in and out: a control message as valet_control() takes it. The answer to a REGISTER that
+	 * in and out: a control message as valet_control() takes it. In the option
+	 * EXTMEM nro_usrptr is an offset in a file, and nr_if_pool_offset WIRE_MEMORY() of it. The
+	 * answer to a REGISTER that
 	 * succeeded has struct wire_port in front, and WIRE_PORT_FDS descriptors with it.
 	 */
 	WIRE_CONTROL = 2,
@@ -57,6 +59,9 @@ enum wire_type {
 	WIRE_ASK = 5,
 };
 
+/* A file that the client has open: its process and file descriptor. */
+#define WIRE_MEMORY(pid, fd) ((uint64_t)(uint32_t)(pid) << 32 | (uint32_t)(fd))
+
 struct wire_header {
 	uint32_t magic;
 	uint16_t version;
@@ -74,6 +79,7 @@ struct wire_hello {
 /* What a client needs of the port that it is bound to. */
 struct wire_port {
 	uint64_t region_bytes;
+	uint64_t region_offset; /* in the memory that comes with it */
 	uint64_t if_offset; /* of its netmap_if */
 	uint64_t flags; /* NR_* */
 	uint32_t first[2], last[2]; /* rings bound, by direction (receive, transmit) */

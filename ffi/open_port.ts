@@ -9,6 +9,12 @@ import { Descriptor } from "./descriptor.ts";
 import { checkInteger, codeOf, NetmapError, show } from "./errors.ts";
 import { REGISTER } from "./layout.ts";
 import { portMemory } from "./memory.ts";
+import {
+  addExternalMemory,
+  type ExternalMemory,
+  MemoryFile,
+  type MemorySource,
+} from "./memory_file.ts";
 import type { Message } from "./message.ts";
 import { Port } from "./port.ts";
 import { parsePortName, type PortConfig, type PortFlags, type PortName } from "./port_name.ts";
@@ -39,9 +45,17 @@ export interface PortOptions {
   /**
    * The memory region to use, if opening creates the port: "private" is one of its own, "global" is
    * number 1, which all who ask for it share; or the number of another port's, or that port by name.
-   * Ports of one region can exchange buffers: see `ring.swap()`. Default: "private".
+   * Ports of one region can exchange buffers: see `ring.swap()`. Or memory of a file: a `PacketStore`, a
+   * `MemoryFile`, a part of one. Default: "private".
    */
-  memory?: "private" | "global" | number | { share: string } | undefined;
+  memory?:
+    | "private"
+    | "global"
+    | number
+    | { share: string }
+    | ExternalMemory
+    | MemorySource
+    | undefined;
   /** Number of a memory region to use: of another port, or 1 for the global one. */
   memoryId?: number | undefined;
   /** A port whose memory region to use, by its name: "vale0:b". */
@@ -99,19 +113,24 @@ export function openPort(
 ): Port {
   const portName = withOptions(parsePortName(name), options);
   if (options.headerLength !== undefined) checkHeaderLength(options.headerLength);
-  refuseUnsupported(portName, control);
   if (portName.share !== undefined) {
     portName.memoryId = readPools(control, portName.share).memoryId;
   }
+  let external = externalOf(options);
   const descriptor = Descriptor.open(
     control.library,
     control.backend,
     control.instance,
     portName.name,
   );
-  let region: Region | undefined;
+  let region: Region | undefined, file: MemoryFile | undefined;
   try {
+    if (portName.extmem !== undefined) {
+      file = MemoryFile.open(portName.extmem.file);
+      external = { ...portName.extmem, file };
+    }
     const message = register(descriptor, portName, options);
+    if (external !== undefined) addExternalMemory(message, external);
     const maxOffset = addOffsets(message, offsetsOf(portName.offset, options.offset));
     const result = descriptor.tryControl("open", portName.name);
     if (result < 0) throw failure(result, descriptor, portName);
@@ -136,7 +155,10 @@ export function openPort(
         maxOffset: maxOffset(),
       },
       ringCounts,
-      onClose,
+      (port) => {
+        file?.close();
+        onClose(port);
+      },
     );
     if (options.headerLength !== undefined) port.headerLength = options.headerLength;
     // Views keep the buffer alive, so the memory stays as long as somebody can look at it
@@ -145,6 +167,7 @@ export function openPort(
   } catch (error) {
     region?.close();
     descriptor.close();
+    file?.close();
     throw error;
   }
 }
@@ -209,11 +232,19 @@ function monitorFlags({ monitor, zeroCopy = false }: PortOptions): Partial<PortF
   };
 }
 
+/** Memory of a file, if that is what is asked for. */
+function externalOf({ memory }: PortOptions): ExternalMemory | undefined {
+  if (typeof memory !== "object" || memory === null) return undefined;
+  if ("externalMemory" in memory) return memory.externalMemory;
+  return "file" in memory ? memory : undefined;
+}
+
 function setMemory(port: PortName, memory: NonNullable<PortOptions["memory"]>): void {
   delete port.memoryId;
   delete port.share;
-  if (memory === "private") return;
-  if (typeof memory === "object" && memory !== null) {
+  delete port.extmem;
+  if (memory === "private" || externalOf({ memory }) !== undefined) return;
+  if (typeof memory === "object" && memory !== null && "share" in memory) {
     port.share = parsePortName(memory.share).name;
   } else if (memory === "global") {
     port.memoryId = 1;
@@ -221,7 +252,9 @@ function setMemory(port: PortName, memory: NonNullable<PortOptions["memory"]>): 
     port.memoryId = checkInteger("memory", memory, 1, MAX_U16);
   } else {
     throw new TypeError(
-      `Cannot use ${show(memory)} as memory: it is "private", "global", a number or { share }`,
+      `Cannot use ${
+        show(memory)
+      } as memory: it is "private", "global", a number, { share } or a file`,
     );
   }
 }
@@ -229,15 +262,6 @@ function setMemory(port: PortName, memory: NonNullable<PortOptions["memory"]>): 
 function defined<T>(values: { [Key in keyof T]?: T[Key] | undefined }): Partial<T> {
   const entries = Object.entries(values).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as Partial<T>;
-}
-
-function refuseUnsupported({ name, extmem }: PortName, { backend }: Descriptor): void {
-  if (extmem === undefined) return;
-  throw new NetmapError("open", "EOPNOTSUPP", {
-    port: name,
-    backend,
-    hint: 'valet does not support "@extmem" yet: leave it out',
-  });
 }
 
 function register(descriptor: Descriptor, port: PortName, options: PortOptions): Message {

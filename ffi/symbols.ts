@@ -97,6 +97,12 @@ export const SYMBOLS = {
   valet_loop_open: { parameters: [], result: "i32" },
   valet_loop_serve: { parameters: [], result: "i32" },
   valet_loop_close: { parameters: [], result: "i32" },
+  valet_memory_open: {
+    parameters: ["buffer", /* path */ "u32", /* flags */ "buffer" /* range */],
+    result: "i32",
+  },
+  valet_memory_sync: { parameters: ["i32", /* id */ "buffer" /* range */], result: "i32" },
+  valet_memory_close: { parameters: ["i32" /* id */], result: "i32" },
   valet_daemon_path: { parameters: ["buffer", /* path */ "u32" /* size */], result: "i32" },
   valet_daemon_ask: {
     parameters: [

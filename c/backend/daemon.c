@@ -3,8 +3,9 @@
  * netmap as a valet daemon offers it. Requests go over the connection; syncs go through the csb of
  * each ring, in memory that both map, and touch the connection only when the daemon is gone.
  */
-#define _GNU_SOURCE /* struct ucred */
+#define _GNU_SOURCE /* struct ucred, F_GET_SEALS */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,9 @@
 #include "backend.h"
 #include "config.h"
 #include "daemon_client.h"
+#include "daemon_extmem.h"
 #include "daemon_lookup.h"
+#include "guard.h"
 
 /* ---- the connection ---- */
 
@@ -119,6 +122,7 @@ static struct client *client_make(int socket)
 static void client_free(struct client *client)
 {
 	if (client->registered) {
+		guard_remove(client->memory);
 		munmap(client->memory, client->port.region_bytes);
 		close(client->kick);
 	}
@@ -243,6 +247,15 @@ static int find_rings(struct client *client)
 	return 0;
 }
 
+/* The daemon's own memory cannot shrink; a file can. */
+static int guard_file(struct client *client, int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	client->is_file = seals < 0 || !(seals & F_SEAL_SHRINK);
+	return client->is_file ? guard_add(client->memory, client->port.region_bytes) : 0;
+}
+
 /* Takes over what came with a struct wire_port. On failure the descriptors are closed. */
 static int client_register(struct client *client, const struct wire_port *port, const int *fds,
 			   uint32_t fd_count)
@@ -253,12 +266,16 @@ static int client_register(struct client *client, const struct wire_port *port, 
 	client->memory = MAP_FAILED;
 	if (fd_count == WIRE_PORT_FDS) {
 		client->memory = mmap(NULL, port->region_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-				      fds[WIRE_FD_REGION], 0);
-		rc = client->memory == MAP_FAILED ? -errno : find_rings(client);
+				      fds[WIRE_FD_REGION], (off_t)port->region_offset);
+		rc = client->memory == MAP_FAILED ? -errno : guard_file(client, fds[WIRE_FD_REGION]);
+		if (rc == 0)
+			rc = find_rings(client);
 	}
 	if (rc < 0) {
-		if (client->memory != MAP_FAILED)
+		if (client->memory != MAP_FAILED) {
+			guard_remove(client->memory);
 			munmap(client->memory, port->region_bytes);
+		}
 		for (uint32_t i = 0; i < fd_count; i++)
 			close(fds[i]);
 		return rc;
@@ -278,6 +295,7 @@ static int client_control(struct client *client, struct nmreq_header *header)
 	} *answer = malloc(sizeof(*answer));
 	uint32_t fd_count = WIRE_PORT_FDS;
 	int fds[WIRE_PORT_FDS];
+	struct client_extmem memory = { .fd = -1 };
 	struct wire_part part;
 	int rc, result;
 
@@ -287,6 +305,9 @@ static int client_control(struct client *client, struct nmreq_header *header)
 	if (rc < 0)
 		goto out;
 	part = (struct wire_part){ answer->message, (uint32_t)rc };
+	rc = client_extmem_send(header, answer->message, &memory);
+	if (rc < 0)
+		goto out;
 	rc = client_ask(client, WIRE_CONTROL, &part, answer, sizeof(*answer), fds, &fd_count,
 			&result);
 	if (rc < 0)
@@ -295,11 +316,13 @@ static int client_control(struct client *client, struct nmreq_header *header)
 		rc = -EPROTO;
 		goto out;
 	}
+	client_extmem_received(answer->message, &memory);
 	message_scatter(answer->message, header);
 	rc = result;
 	if (rc == 0 && header->nr_reqtype == NETMAP_REQ_REGISTER)
 		rc = client_register(client, &answer->port, fds, fd_count);
 out:
+	client_extmem_done(&memory);
 	free(answer);
 	return rc;
 }
@@ -383,7 +406,7 @@ void daemon_leave(void *descriptor)
 	client_free(descriptor);
 }
 
-int daemon_region(void *descriptor)
+int daemon_region(void *descriptor, uint64_t *offset)
 {
 	uint32_t fd_count = WIRE_PORT_FDS;
 	int fds[WIRE_PORT_FDS];
@@ -398,6 +421,7 @@ int daemon_region(void *descriptor)
 	if (fd_count < WIRE_PORT_FDS)
 		return -EMFILE;
 	close(fds[WIRE_FD_KICK]);
+	*offset = port.region_offset;
 	return fds[WIRE_FD_REGION];
 }
 

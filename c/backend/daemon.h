@@ -36,7 +36,7 @@ int daemon_sleep_end(void *descriptor, uint32_t events);
  */
 void daemon_leave(void *descriptor);
 /* The memory of the region, to be mapped; the caller's to close. -ENXIO before REGISTER. */
-int daemon_region(void *descriptor);
+int daemon_region(void *descriptor, uint64_t *offset);
 /*
  * What to wait on (POLLIN) for POLLIN or POLLOUT, on the thread that has begun to sleep; -1
  * otherwise.

@@ -43,6 +43,7 @@ struct client {
 	uint32_t bell_limit; /* bells ever used are below it */
 	struct bell bells[CLIENT_BELLS];
 	uint8_t *memory;
+	int is_file; /* others may cut it short: guard.h */
 	struct netmap_ring **rings[2]; /* by direction, from port.first to port.last - 1 */
 };
 

@@ -6,6 +6,7 @@
 
 #include "daemon_client.h"
 #include "daemon_lookup.h"
+#include "guard.h"
 #include "user_memory.h"
 
 int client_check(const struct client *client)
@@ -21,6 +22,9 @@ static int is_done(const struct csb *csb, uint32_t request)
 	return (int32_t)(load_acquire(&csb->ktoa.done) - request) >= 0;
 }
 
+/* How often to look whether a file that was cut short is what is waited for. */
+enum { FILE_CHECK_MS = 100 };
+
 static int sleep_until_done(struct client *client, enum direction direction, struct csb *csb,
 			    uint32_t request)
 {
@@ -34,8 +38,11 @@ static int sleep_until_done(struct client *client, enum direction direction, str
 	/* Raised, then looked: the daemon stores `done` and then looks at this. */
 	__atomic_add_fetch(&csb->atok.appl_need_kick, 1, __ATOMIC_SEQ_CST);
 	while (rc == 0 && !is_done(csb, request)) {
-		if (lookup_poll(fds, 2, -1) < 0)
+		if (lookup_poll(fds, 2, client->is_file ? FILE_CHECK_MS : -1) < 0)
 			continue;
+		/* The csb is not there any more, for one of the two sides at least. */
+		if (client->is_file && guard_was_hit(client->memory))
+			rc = -EIO;
 		if (fds[0].revents)
 			bell_silence(bell, direction);
 		if (fds[1].revents & (POLLHUP | POLLERR) && !is_done(csb, request))

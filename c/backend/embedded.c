@@ -28,6 +28,8 @@ static void wake_waiter(struct waiter *waiter)
 
 static const struct engine_host host = {
 	.region_map = memory_region_map,
+	.region_identify = memory_region_identify,
+	.region_adopt = memory_region_adopt,
 	.region_unmap = memory_region_unmap,
 	.wake = wake_waiter,
 	.user_copy = user_memory_copy,

@@ -22,6 +22,7 @@ struct kernel_descriptor {
 	uint64_t memory_bytes; /* what REGISTER said; 0 before */
 	void *memory; /* NULL before map */
 	uint32_t csb_mode; /* there may be a sync loop */
+	int is_external; /* it is the application's */
 };
 
 static int kernel_probe(void)
@@ -61,6 +62,17 @@ fail:
 	return -error;
 }
 
+/* A port in memory of the application's: it has it mapped already, and /dev/netmap does not. */
+static void take_external(struct kernel_descriptor *kernel, const struct nmreq_header *header)
+{
+	const struct nmreq_opt_extmem *option = option_find(header, NETMAP_REQ_OPT_EXTMEM);
+
+	if (!option)
+		return;
+	kernel->is_external = 1;
+	kernel->memory = (void *)(uintptr_t)option->nro_usrptr;
+}
+
 static int kernel_control(void *descriptor, struct nmreq_header *header)
 {
 	struct kernel_descriptor *kernel = descriptor;
@@ -78,6 +90,7 @@ static int kernel_control(void *descriptor, struct nmreq_header *header)
 	if (header->nr_reqtype == NETMAP_REQ_REGISTER) {
 		const struct nmreq_register *reg = (void *)(uintptr_t)header->nr_body;
 
+		take_external(kernel, header);
 		store_release(&kernel->memory_bytes, reg->nr_memsize);
 	}
 	return 0;
@@ -174,7 +187,7 @@ static void kernel_close(void *descriptor)
 	struct kernel_descriptor *kernel = descriptor;
 
 	/* A mapping that is left keeps the port open in the kernel. */
-	if (kernel->memory)
+	if (kernel->memory && !kernel->is_external)
 		munmap(kernel->memory, kernel->memory_bytes);
 	close(kernel->wake_fd);
 	close(kernel->fd);

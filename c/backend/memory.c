@@ -6,10 +6,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../engine/region.h"
+#include "file_memory.h"
+#include "guard.h"
 
 /*
  * A stretch of addresses. It is never given back to the system, only its pages are, so that a
@@ -22,6 +26,9 @@ struct stretch {
 	uint64_t bytes;
 	uint32_t region; /* id of the region in it; 0 = free */
 	int fd; /* the memory that it has been given to share; -1: private memory */
+	uint64_t offset; /* in that */
+	int is_guarded; /* it is a file's */
+	int is_foreign; /* an application's own: neither mapped nor to be used again */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -44,6 +51,8 @@ static struct stretch *stretch_map(uint64_t bytes)
 	stretch->bytes = bytes;
 	stretch->region = 0;
 	stretch->fd = -1;
+	stretch->offset = 0;
+	stretch->is_guarded = stretch->is_foreign = 0;
 	stretch->next = stretches;
 	stretches = stretch;
 	return stretch;
@@ -53,7 +62,7 @@ static struct stretch *stretch_map(uint64_t bytes)
 static struct stretch *stretch_find(uint64_t bytes)
 {
 	for (struct stretch *stretch = stretches; stretch; stretch = stretch->next)
-		if (!stretch->region && stretch->bytes == bytes)
+		if (!stretch->region && !stretch->is_foreign && stretch->bytes == bytes)
 			return stretch;
 	return stretch_map(bytes);
 }
@@ -119,6 +128,7 @@ int memory_region_map_shared(struct region *region, uint64_t buffers_offset)
 		goto out;
 	}
 	stretch->fd = fd;
+	stretch->offset = 0;
 	stretch_use(stretch, region, buffers_offset);
 	rc = 0;
 out:
@@ -126,10 +136,168 @@ out:
 	return rc < 0 && rc != -EMFILE && rc != -ENFILE ? -ENOMEM : rc;
 }
 
+static void stretch_free(struct stretch *stretch);
+
+/* ---- memory of applications ---- */
+
+/* For mappings of the same file at several places. */
+static int identify_file(struct memory_source *source, int fd, uint64_t offset)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return -EFAULT;
+	source->identity[0] = (uint64_t)status.st_dev << 1 | 1;
+	source->identity[1] = (uint64_t)status.st_ino;
+	source->identity[2] = offset;
+	return S_ISREG(status.st_mode) && offset <= (uint64_t)status.st_size &&
+			       source->bytes <= (uint64_t)status.st_size - offset
+		       ? 0
+		       : -EFAULT;
+}
+
+/* Takes all of its pages, as the kernel does. -EFAULT: some are not there, or cannot be written. */
+static int populate(const struct memory_source *source)
+{
+	enum { POPULATE_WRITE = 23 }; /* MADV_POPULATE_WRITE, of Linux 5.14 */
+	void *base = (void *)(uintptr_t)source->address;
+	unsigned char resident;
+
+	if (!source->bytes || source->address > UINT64_MAX - source->bytes)
+		return source->bytes ? -EFAULT : 0;
+	if (madvise(base, source->bytes, POPULATE_WRITE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -EFAULT;
+	for (uint64_t at = 0; at < source->bytes; at += 4096)
+		if (mincore((uint8_t *)base + at, 1, &resident) < 0)
+			return -EFAULT;
+	return 0;
+}
+
+int memory_region_identify(struct memory_source *source)
+{
+	uint64_t offset;
+	int fd, rc = populate(source);
+
+	if (rc < 0)
+		return rc;
+	source->identity[0] = 2;
+	source->identity[1] = source->address;
+	source->identity[2] = 0;
+	fd = file_memory_find(source->address, source->bytes, &offset);
+	if (fd < 0)
+		return 0;
+	rc = identify_file(source, fd, offset);
+	close(fd);
+	return rc;
+}
+
+int memory_region_adopt(struct region *region, const struct memory_source *source)
+{
+	struct stretch *stretch;
+
+	pthread_mutex_lock(&lock);
+	for (stretch = stretches; stretch; stretch = stretch->next)
+		if (stretch->is_foreign && !stretch->region)
+			break;
+	if (!stretch) {
+		stretch = calloc(1, sizeof(*stretch));
+		if (stretch) {
+			stretch->next = stretches;
+			stretches = stretch;
+		}
+	}
+	if (stretch) {
+		stretch->base = (uint8_t *)(uintptr_t)source->address;
+		stretch->bytes = source->bytes;
+		stretch->fd = -1;
+		stretch->is_foreign = 1;
+		region->base = stretch->base;
+		region->id = stretch->region = ++regions;
+	}
+	pthread_mutex_unlock(&lock);
+	return stretch ? 0 : -ENOMEM;
+}
+
+int memory_region_identify_shared(struct memory_source *source)
+{
+	return source->fd < 0 ? -EFAULT : identify_file(source, source->fd, source->address);
+}
+
+int memory_region_adopt_shared(struct region *region, const struct memory_source *source)
+{
+	struct stretch *stretch;
+	int rc = -ENOMEM, fd = fcntl(source->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	pthread_mutex_lock(&lock);
+	stretch = stretch_find(source->bytes);
+	if (!stretch)
+		goto out;
+	rc = -EFAULT;
+	if (mmap(stretch->base, stretch->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+		 (off_t)source->address) == MAP_FAILED)
+		goto out;
+	stretch->fd = fd;
+	stretch->offset = source->address;
+	rc = guard_add(stretch->base, stretch->bytes);
+	stretch->is_guarded = rc == 0;
+	if (rc < 0) {
+		stretch_free(stretch);
+		fd = -1;
+		goto out;
+	}
+	region->base = stretch->base;
+	region->id = stretch->region = ++regions;
+	fd = -1;
+out:
+	pthread_mutex_unlock(&lock);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+int memory_in_use(const void *base, uint64_t bytes)
+{
+	const uint8_t *start = base;
+	int used = 0;
+
+	pthread_mutex_lock(&lock);
+	for (struct stretch *stretch = stretches; stretch; stretch = stretch->next)
+		used |= stretch->is_foreign && stretch->region && stretch->base >= start &&
+			stretch->base < start + bytes;
+	pthread_mutex_unlock(&lock);
+	return used;
+}
+
+void memory_give(void *base, uint64_t bytes)
+{
+	struct stretch *stretch = calloc(1, sizeof(*stretch));
+
+	if (!stretch)
+		return; /* the addresses are lost */
+	stretch->base = base;
+	stretch->bytes = bytes;
+	stretch->fd = -1;
+	pthread_mutex_lock(&lock);
+	stretch->next = stretches;
+	stretches = stretch;
+	pthread_mutex_unlock(&lock);
+}
+
+/* ---- giving back ---- */
+
 /* Private memory again, of which nothing is touched. */
 static void stretch_free(struct stretch *stretch)
 {
 	stretch->region = 0;
+	if (stretch->is_foreign)
+		return;
+	if (stretch->is_guarded)
+		guard_remove(stretch->base);
+	stretch->is_guarded = 0;
 	if (stretch->fd < 0) {
 		/* The pages go; what is read there next is zero. */
 		madvise(stretch->base, stretch->bytes, MADV_DONTNEED);
@@ -145,14 +313,21 @@ static void stretch_free(struct stretch *stretch)
 
 void memory_region_unmap(struct region *region)
 {
+	int foreign = 0;
+
 	pthread_mutex_lock(&lock);
-	for (struct stretch *stretch = stretches; stretch; stretch = stretch->next)
-		if (stretch->region == region->id)
-			stretch_free(stretch);
+	for (struct stretch *stretch = stretches; stretch; stretch = stretch->next) {
+		if (stretch->region != region->id)
+			continue;
+		foreign = stretch->is_foreign;
+		stretch_free(stretch);
+	}
 	pthread_mutex_unlock(&lock);
+	if (foreign)
+		file_memory_reap();
 }
 
-int memory_region_share(uint32_t id)
+int memory_region_share(uint32_t id, uint64_t *offset)
 {
 	int fd = -ENOENT;
 
@@ -160,6 +335,7 @@ int memory_region_share(uint32_t id)
 	for (struct stretch *stretch = stretches; stretch; stretch = stretch->next) {
 		if (!id || stretch->region != id || stretch->fd < 0)
 			continue;
+		*offset = stretch->offset;
 		fd = fcntl(stretch->fd, F_DUPFD_CLOEXEC, 0);
 		if (fd < 0)
 			fd = -errno;

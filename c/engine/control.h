@@ -26,6 +26,9 @@ int vale_path_parse(const char *name, struct port_path *out);
  */
 int port_find(struct engine *engine, const char *name, struct port_shape *shape, uint16_t mem_id,
 	      struct port **out);
+/* The same, in a region (NULL: one of its own) if it is made. */
+int port_find_in(struct engine *engine, const char *name, struct port_shape *shape,
+		 struct region *region, struct port **out);
 /* Removes a port that exists only while it is open, and isn't. */
 void port_drop_unused(struct port *port);
 /* A port on a bridge by what follows the ':'. */

@@ -103,6 +103,7 @@ void descriptor_open(struct engine *engine, struct descriptor *descriptor)
 	memset(descriptor, 0, sizeof(*descriptor));
 	descriptor->engine = engine;
 	descriptor->shortage.pool = POOLS;
+	descriptor->memory_fd = -1;
 	pthread_mutex_lock(&engine->control);
 	engine->descriptors++;
 	pthread_mutex_unlock(&engine->control);

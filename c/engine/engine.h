@@ -47,6 +47,7 @@ struct descriptor {
 	uint32_t first[2], last[2];
 	uint64_t flags; /* NR_* */
 	uint32_t csb_mode; /* a sync loop does the syncs: see csb_mode.h */
+	int memory_fd; /* file of the request's EXTMEM option, from another process; -1: none */
 	uint32_t extras; /* buffers handed out with it */
 	struct shortage shortage; /* why its last REGISTER failed with ENOMEM */
 };

@@ -161,11 +161,17 @@ int port_find(struct engine *engine, const char *name, struct port_shape *shape,
 	      struct port **out)
 {
 	struct region *region = NULL;
+	int rc = mem_id ? engine_region_find(engine, mem_id, &region) : 0;
+
+	return rc < 0 ? rc : port_find_in(engine, name, shape, region, out);
+}
+
+int port_find_in(struct engine *engine, const char *name, struct port_shape *shape,
+		 struct region *region, struct port **out)
+{
 	struct port_path path;
 	int rc = port_path_parse(name, &path);
 
-	if (rc == 0 && mem_id)
-		rc = engine_region_find(engine, mem_id, &region);
 	if (rc < 0)
 		return rc;
 	if (path.pipe)

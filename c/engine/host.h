@@ -8,6 +8,14 @@
 struct waiter;
 struct region;
 
+/* Memory that is there already: of this process, or of a file. */
+struct memory_source {
+	uint64_t address; /* in this process; in the file, if there is one */
+	uint64_t bytes; /* whole pages */
+	int fd; /* the file, the caller's; -1: none */
+	uint64_t identity[3]; /* equal for the same memory, however it is reached */
+};
+
 struct engine_host {
 	/* Ports belong to other processes: rings are synced through their csb. */
 	int remote;
@@ -16,6 +24,13 @@ struct engine_host {
 	 * start at `buffers_offset`. Sets base and id. 0 or -ENOMEM.
 	 */
 	int (*region_map)(struct region *region, uint64_t buffers_offset);
+	/*
+	 * Checks that the memory is there and can be written, and sets its identity. -EFAULT: it is
+	 * not; -ENOMEM.
+	 */
+	int (*region_identify)(struct memory_source *source);
+	/* As region_map, with that memory, which stays the caller's. */
+	int (*region_adopt)(struct region *region, const struct memory_source *source);
 	/*
 	 * The region's contents may go. Its addresses must stay readable: stale views must not
 	 * crash.

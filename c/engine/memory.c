@@ -67,6 +67,12 @@ static uint16_t next_mem_id(struct engine *engine)
 	return 0;
 }
 
+static void enter(struct engine *engine, struct region *region)
+{
+	region->next = engine->regions;
+	engine->regions = region;
+}
+
 int engine_region_create(struct engine *engine, const struct port_shape *shape, struct region **out)
 {
 	struct region_request want = {
@@ -83,18 +89,39 @@ int engine_region_create(struct engine *engine, const struct port_shape *shape, 
 
 	if (rc == 0)
 		rc = region_create(engine->host, sizes, mem_id, out);
-	if (rc < 0)
-		return rc;
-	(*out)->next = engine->regions;
-	engine->regions = *out;
-	return 0;
+	if (rc == 0)
+		enter(engine, *out);
+	return rc;
+}
+
+int engine_region_adopt(struct engine *engine, const struct memory_source *source,
+			const struct pool pool[], struct region **out)
+{
+	uint16_t mem_id = next_mem_id(engine);
+	int rc = mem_id ? region_adopt(engine->host, source, pool, mem_id, out) : -ENOMEM;
+
+	if (rc == 0)
+		enter(engine, *out);
+	return rc;
+}
+
+struct region *engine_region_of(struct engine *engine, const struct memory_source *source)
+{
+	for (struct region *region = engine->regions; region; region = region->next) {
+		if (!memcmp(region->identity, source->identity, sizeof(region->identity)) &&
+		    region->bytes == source->bytes) {
+			region->references++;
+			return region;
+		}
+	}
+	return NULL;
 }
 
 void engine_region_put(struct engine *engine, struct region *region)
 {
 	struct region **at = &engine->regions;
 
-	if (--region->references)
+	if (--region->references || region == engine->global)
 		return;
 	while (*at != region)
 		at = &(*at)->next;

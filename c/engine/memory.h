@@ -5,15 +5,24 @@
 
 #include <stdint.h>
 
+#include "region.h"
+
 struct descriptor;
 struct engine;
+
 struct nmreq_header;
+
 struct port_shape;
-struct region;
+
 
 /* A region of its own for a port. One reference. -ENOMEM; -EINVAL: beyond netmap's limits. */
 int engine_region_create(struct engine *engine, const struct port_shape *shape,
 			 struct region **out);
+/* One in memory of an application. One reference. -ENOMEM, -EFAULT. */
+int engine_region_adopt(struct engine *engine, const struct memory_source *source,
+			const struct pool pool[], struct region **out);
+/* The region that is in that memory already, with one reference more; NULL: there is none. */
+struct region *engine_region_of(struct engine *engine, const struct memory_source *source);
 void engine_region_put(struct engine *engine, struct region *region);
 /*
  * The region of that number, without a reference. 1 is the global one, which is always there.

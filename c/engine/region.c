@@ -183,6 +183,37 @@ int region_create(const struct engine_host *host, const struct pool_size sizes[P
 	return 0;
 }
 
+int region_adopt(const struct engine_host *host, const struct memory_source *source,
+		 const struct pool pool[POOLS], uint16_t mem_id, struct region **out)
+{
+	struct region *region = calloc(1, sizeof(*region));
+	int rc;
+
+	if (!region)
+		return -ENOMEM;
+	region->host = host;
+	region->mem_id = mem_id;
+	region->references = 1;
+	region->bytes = source->bytes;
+	memcpy(region->pool, pool, sizeof(region->pool));
+	memcpy(region->identity, source->identity, sizeof(region->identity));
+	rc = make_bitmaps(region->pool);
+	if (rc < 0)
+		goto free_region;
+	rc = host->region_adopt(region, source);
+	if (rc < 0)
+		goto free_pools;
+	region_take(region, POOL_BUFFER, RESERVED_BUFFERS);
+	*out = region;
+	return 0;
+
+free_pools:
+	free_bitmaps(region->pool);
+free_region:
+	free(region);
+	return rc;
+}
+
 int region_change(struct region *region, const struct pool_size sizes[POOLS])
 {
 	struct region old = *region;

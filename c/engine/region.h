@@ -68,7 +68,8 @@ struct region {
 	struct pool pool[POOLS];
 	uint32_t id; /* unique in the process for ever */
 	uint16_t mem_id; /* netmap's number, unique in the engine */
-	struct pool_size sizes[POOLS]; /* that it was asked for */
+	struct pool_size sizes[POOLS]; /* that it was asked for; 0 in memory of an application */
+	uint64_t identity[3]; /* of that memory; 0: the engine's own */
 	uint32_t references; /* under the engine's control lock, as all below */
 	uint32_t users; /* descriptors bound to its ports */
 	struct ring *rings; /* that hold buffers of it */
@@ -91,6 +92,9 @@ uint64_t region_layout(const struct pool_size sizes[POOLS], struct pool pool[POO
 /* -ENOMEM. References start at 1. */
 int region_create(const struct engine_host *host, const struct pool_size sizes[POOLS],
 		  uint16_t mem_id, struct region **out);
+/* With such pools in memory that is there already. */
+int region_adopt(const struct engine_host *host, const struct memory_source *source,
+		 const struct pool pool[POOLS], uint16_t mem_id, struct region **out);
 /* Other sizes, while nobody has anything of it. -ENOMEM: it is as it was. */
 int region_change(struct region *region, const struct pool_size sizes[POOLS]);
 void region_destroy(struct region *region);

@@ -7,6 +7,7 @@
 #include "control.h"
 #include "csb.h"
 #include "csb_mode.h"
+#include "extmem.h"
 #include "monitor.h"
 #include "offsets.h"
 #include "option.h"
@@ -217,19 +218,30 @@ static void reply(const struct descriptor *descriptor, const struct port *port,
 	reg->nr_extra_bufs = descriptor->extras;
 }
 
-/* A null port whatever the name, else the port of the name. */
-static int find_port(struct engine *engine, const struct nmreq_header *header,
+/*
+ * A null port whatever the name, else the port of the name; in a region of the request's, if it is
+ * made. Without a reference.
+ */
+static int find_port(struct descriptor *descriptor, const struct nmreq_header *header,
 		     struct port_shape *shape, struct port **out)
 {
 	const struct nmreq_register *reg = request_body(header);
-	struct region *region = NULL;
-	int rc = 0;
+	struct engine *engine = descriptor->engine;
+	struct region *external, *region;
+	int rc = extmem_region(descriptor, header, &external);
 
-	if (reg->nr_mode != NR_REG_NULL)
-		return port_find(engine, header->nr_name, shape, reg->nr_mem_id, out);
-	if (reg->nr_mem_id)
+	region = external;
+	if (rc == 0 && !region && reg->nr_mem_id)
 		rc = engine_region_find(engine, reg->nr_mem_id, &region);
-	return rc < 0 ? rc : null_port_create(engine, header->nr_name, shape, region, out);
+	if (rc < 0)
+		return rc;
+	rc = reg->nr_mode == NR_REG_NULL
+		     ? null_port_create(engine, header->nr_name, shape, region, out)
+		     : port_find_in(engine, header->nr_name, shape, region, out);
+	/* The port has its own reference, if it is in it. */
+	if (external)
+		engine_region_put(engine, external);
+	return rc;
 }
 
 static int register_port(struct descriptor *descriptor, struct nmreq_header *header)
@@ -244,7 +256,7 @@ static int register_port(struct descriptor *descriptor, struct nmreq_header *hea
 	struct port *port;
 	int rc;
 
-	rc = find_port(descriptor->engine, header, &shape, &port);
+	rc = find_port(descriptor, header, &shape, &port);
 	if (rc < 0)
 		return rc;
 	if (reg->nr_flags & NR_ZCOPY_MON)

@@ -95,7 +95,7 @@ static void *map_region(struct file *file, int fd, void *address, size_t bytes, 
 {
 	int rc = check_access(file, protection, flags), memory = -1;
 	void *descriptor, *mapped;
-	uint64_t region[2];
+	uint64_t region[2], start = 0;
 
 	if (rc == 0)
 		rc = file_registered(file, fd, &descriptor);
@@ -109,14 +109,14 @@ static void *map_region(struct file *file, int fd, void *address, size_t bytes, 
 	if (rc == 0) {
 		int cancel = connection_lock(descriptor);
 
-		rc = memory = daemon_region(descriptor);
+		rc = memory = daemon_region(descriptor, &start);
 		connection_unlock(descriptor, cancel);
 	}
 	if (rc < 0) {
 		errno = -rc;
 		return MAP_FAILED;
 	}
-	mapped = libc()->mmap(address, bytes, protection, flags, memory, offset);
+	mapped = libc()->mmap(address, bytes, protection, flags, memory, offset + (off_t)start);
 	rc = errno;
 	table_close(memory);
 	errno = rc;

@@ -22,6 +22,8 @@
 static const struct engine_host host = {
 	.remote = 1,
 	.region_map = memory_region_map_shared,
+	.region_identify = memory_region_identify_shared,
+	.region_adopt = memory_region_adopt_shared,
 	.region_unmap = memory_region_unmap,
 	.wake = bell_ring,
 	.wake_soon = wakeup_put_off,
@@ -270,8 +272,9 @@ static int start_threads(struct server *server, uint32_t threads)
 	sigset_t all, before;
 	int rc = 0;
 
-	/* Signals are for the host program's own threads. */
+	/* Signals are for the host program's own threads, but for what a thread does itself: guard.c. */
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	if (!threads)
 		threads = cores > 2 ? (uint32_t)cores / 2 : 1;

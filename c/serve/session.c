@@ -9,6 +9,7 @@
 #include "../backend/memory.h"
 #include "../engine/config.h"
 #include "../message.h"
+#include "client_memory.h"
 #include "remote_lookup.h"
 #include "server.h"
 
@@ -93,8 +94,10 @@ static int answer_port(struct session *session, const struct wire_header *reques
 {
 	struct wire_port port;
 	struct wire_part parts[2] = { { &port, sizeof(port) } };
+	uint64_t offset = 0;
 	int fds[WIRE_PORT_FDS] = {
-		[WIRE_FD_REGION] = memory_region_share(session->descriptor.port->region->id),
+		[WIRE_FD_REGION] =
+			memory_region_share(session->descriptor.port->region->id, &offset),
 		[WIRE_FD_KICK] = session->kick,
 	};
 	int rc = fds[WIRE_FD_REGION];
@@ -102,6 +105,7 @@ static int answer_port(struct session *session, const struct wire_header *reques
 	if (rc < 0)
 		return rc;
 	describe_port(session, &port);
+	port.region_offset = offset;
 	if (more)
 		parts[1] = *more;
 	rc = answer_with(session, request, 0, parts, more ? 2 : 1, fds, WIRE_PORT_FDS);
@@ -177,6 +181,20 @@ static int is_allowed(const struct session *session, const struct nmreq_header *
 	       (lookup->kind == VALET_LOOKUP_NATIVE && session->pid == (uint32_t)getpid());
 }
 
+/* With the file of its option EXTMEM, if it has one. */
+static int control_descriptor(struct session *session, struct nmreq_header *header)
+{
+	struct descriptor *descriptor = &session->descriptor;
+	int rc;
+
+	descriptor->memory_fd = memory_of_client(header);
+	rc = descriptor_control(descriptor, header);
+	if (descriptor->memory_fd >= 0)
+		close(descriptor->memory_fd);
+	descriptor->memory_fd = -1;
+	return rc;
+}
+
 int session_answer_control(struct session *session, const struct wire_header *request, int result,
 			   const void *message, uint32_t bytes)
 {
@@ -201,7 +219,7 @@ static int control(struct session *session, const struct wire_header *request, v
 	rc = message_to_pointers(message, bytes);
 	if (rc == 0) {
 		server_settle(session->server);
-		rc = is_allowed(session, header) ? descriptor_control(&session->descriptor, header)
+		rc = is_allowed(session, header) ? control_descriptor(session, header)
 						 : -EOPNOTSUPP;
 		wait_ms = rc == 0 && config_waits(header) ? config_wait_ms(header) : 0;
 		message_to_offsets(message);

@@ -93,11 +93,6 @@ forEachBackend((backend) => {
     assert.equal(scene.bridge.ports().length, 2);
   });
 
-  backend.test("options of a name that valet does not support are refused by name", (scene) => {
-    const error = throwsCode("EOPNOTSUPP", () => scene.port("a@extmem=/tmp/file"));
-    assert.match(error.hint ?? "", /"@extmem"/);
-  });
-
   backend.test("what is not there, or cannot be had of a VALE port, is an error in words", (scene) => {
     const name = scene.interfaceName("no");
     const error = throwsCode("ENXIO", () => scene.netmap.open(`netmap:${name}`));

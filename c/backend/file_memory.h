@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Files that are mapped to be the memory of ports: valet_memory_open(). */
+#ifndef VALET_FILE_MEMORY_H
+#define VALET_FILE_MEMORY_H
+
+#include <stdint.h>
+
+/*
+ * The file behind a stretch of this process's memory, if valet_memory_open() mapped it: a descriptor
+ * of it, the caller's, and where in the file that is. -ENOENT: it is no such memory.
+ */
+int file_memory_find(uint64_t address, uint64_t bytes, uint64_t *offset);
+
+/* A region has gone: files that were closed, and had to wait for that, go too. */
+void file_memory_reap(void);
+
+#endif
