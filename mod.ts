@@ -95,6 +95,7 @@ export {
 export type { OffsetOptions } from "./ffi/offset_option.ts";
 export type { PortOptions } from "./ffi/open_port.ts";
 export { LookupPacket, Packet } from "./ffi/packet.ts";
+export { PacketStore, type PacketStoreOptions, type StoredPacket } from "./ffi/packet_store.ts";
 export { Port, type ReceiveOptions, type RingCounts } from "./ffi/port.ts";
 export {
   formatPortName,

@@ -24,6 +24,7 @@ struct file_memory {
 	uint8_t *base;
 	uint64_t bytes; /* whole pages */
 	int closed; /* goes with the last region in it */
+	int holds; /* ports of the kernel's */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -168,6 +169,18 @@ static int release(struct file_memory *memory)
 	return 0;
 }
 
+void file_memory_hold(uint64_t address, int change)
+{
+	pthread_mutex_lock(&lock);
+	for (struct file_memory *memory = memories; memory; memory = memory->next)
+		if (address >= (uintptr_t)memory->base &&
+		    address - (uintptr_t)memory->base < memory->bytes)
+			memory->holds += change;
+	pthread_mutex_unlock(&lock);
+	if (change < 0)
+		file_memory_reap();
+}
+
 void file_memory_reap(void)
 {
 	struct file_memory **at = &memories, *memory;
@@ -176,7 +189,7 @@ void file_memory_reap(void)
 	while ((memory = *at) != NULL) {
 		struct file_memory *next = memory->next;
 
-		if (memory->closed && !memory_in_use(memory->base, memory->bytes) &&
+		if (memory->closed && !memory->holds && !memory_in_use(memory->base, memory->bytes) &&
 		    release(memory) == 0)
 			*at = next;
 		else

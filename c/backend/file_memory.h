@@ -11,6 +11,9 @@
  */
 int file_memory_find(uint64_t address, uint64_t bytes, uint64_t *offset);
 
+/* A port of the kernel's is in that memory: it stays until the port is closed. */
+void file_memory_hold(uint64_t address, int change);
+
 /* A region has gone: files that were closed, and had to wait for that, go too. */
 void file_memory_reap(void);
 

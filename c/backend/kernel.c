@@ -13,6 +13,7 @@
 #include "../engine/option.h"
 #include "../engine/request.h"
 #include "backend.h"
+#include "file_memory.h"
 #include "kernel_memory.h"
 
 struct kernel_descriptor {
@@ -71,6 +72,7 @@ static void take_external(struct kernel_descriptor *kernel, const struct nmreq_h
 		return;
 	kernel->is_external = 1;
 	kernel->memory = (void *)(uintptr_t)option->nro_usrptr;
+	file_memory_hold(option->nro_usrptr, 1);
 }
 
 static int kernel_control(void *descriptor, struct nmreq_header *header)
@@ -191,6 +193,8 @@ static void kernel_close(void *descriptor)
 		munmap(kernel->memory, kernel->memory_bytes);
 	close(kernel->wake_fd);
 	close(kernel->fd);
+	if (kernel->is_external)
+		file_memory_hold((uintptr_t)kernel->memory, -1);
 	free(kernel);
 }
 

@@ -68,6 +68,15 @@ Deno.test("nf_chain.ts loses what the firewall stops and nothing else", async ()
   assert.equal(last, "the last: IP 10.0.0.1.1234 > 10.1.0.1.22: UDP, length 0, ttl 63");
 });
 
+Deno.test("persistent_packets.ts finds all packets of a process that was killed", async () => {
+  const permissions = ["--allow-run", "--allow-read", "--allow-write"];
+  const [killed, all, order, first] = await lines("persistent_packets.ts", [], permissions);
+  assert.equal(killed, "killed after it had reported enough packets");
+  assert.equal(all, "all of them are in the file");
+  assert.equal(order, "in order: true, damaged: 0");
+  assert.match(first, /^the first: IP 10\.0\.0\.1\.1 > 10\.0\.0\.2\.0: UDP/);
+});
+
 Deno.test("hooks/ipv4_next_port.ts sends IPv4 to the next port and the rest to all", async () => {
   assert.deepEqual(await lines("hooks/ipv4_next_port.ts"), [
     "vale0:vi1: IP 10.0.0.1.1234 > 10.0.0.2.1234: UDP, length 0",
