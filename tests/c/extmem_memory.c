@@ -67,7 +67,8 @@ static void packets_arrive(uint8_t *memory)
 	EQUAL(backend_daemon.rxsync(descriptor), 0);
 	rx = ring_of(memory, &reg, 2);
 	EQUAL(rx->tail, 1);
-	CHECK(!memcmp((uint8_t *)rx + rx->buf_ofs + rx->slot[0].buf_idx * 2048u, EVERYBODY, 6));
+	CHECK(!memcmp((uint8_t *)rx + rx->buf_ofs + rx->slot[0].buf_idx * 2048u,
+		      "\xff\xff\xff\xff\xff\xff", 6));
 	close_port(&sender);
 	backend_daemon.close(descriptor);
 }
@@ -94,10 +95,12 @@ int main(void)
 {
 	int modes[] = { MAP_SHARED | MAP_ANONYMOUS, MAP_PRIVATE | MAP_ANONYMOUS };
 	char path[] = "/tmp/valet-extmem-XXXXXX";
+	struct daemon daemon;
 	uint8_t *memory;
 	int fd;
 
-	start_daemon(2);
+	daemon_folder();
+	daemon = daemon_start(2);
 	for (size_t i = 0; i < COUNT(modes); i++) {
 		memory = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, modes[i], -1, 0);
 		CHECK(memory != MAP_FAILED);
@@ -115,5 +118,6 @@ int main(void)
 	close(fd);
 	munmap(memory, MEMORY_BYTES);
 	refused();
+	daemon_stop(&daemon);
 	return 0;
 }
