@@ -171,7 +171,7 @@ export interface PortCounters {
   opens: number;
   /** "ephemeral": made by opening it; "persistent": by `createInterface()`; or a pipe, or
    * a monitor of another port. */
-  kind: "ephemeral" | "persistent" | "pipe" | "monitor";
+  kind: "ephemeral" | "persistent" | "pipe" | "monitor" | "null";
   /** Number of its memory region. */
   memoryId: number;
 }
@@ -252,7 +252,7 @@ export function readTableEntry(message: Message, index: number): TableEntry {
 }
 
 const NOT_ATTACHED = 0xffffffff;
-const KINDS = ["ephemeral", "persistent", "pipe", "monitor"] as const;
+const KINDS = ["ephemeral", "persistent", "pipe", "monitor", "null"] as const;
 
 /** Reads a port's counters. */
 export function readPortCounters(message: Message): PortCounters {
