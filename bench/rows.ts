@@ -209,6 +209,25 @@ export const ROWS: readonly Row[] = [
     goal: ofLearning(0.9),
   },
   {
+    name: "relay.private.1500",
+    about:
+      "received on one bridge and copied to a port of another; 1500 bytes, regions of their own",
+    program: { native: "relay.private.1500" },
+    limit: "limit.1500",
+  },
+  {
+    name: "relay.shared.1500",
+    about: "the same without a copy: both ports share one region, and slots exchange buffers",
+    program: { native: "relay.shared.1500" },
+    limit: "limit.1500",
+  },
+  {
+    name: "relay.file.1500",
+    about: "the same with the region in a file (EXTMEM)",
+    program: { native: "relay.file.1500" },
+    limit: "limit.1500",
+  },
+  {
     name: "engine.ports.1000",
     about: "1000 ports of 256 slots, 500 pairs taking turns of 64 packets",
     program: { native: "engine.ports.1000" },

@@ -12,12 +12,13 @@
 
 const struct bench_row *bench_row_find(const char *name)
 {
-	for (const struct bench_row *row = bench_limit_rows; row->name; row++)
-		if (!strcmp(row->name, name))
-			return row;
-	for (const struct bench_row *row = bench_engine_rows; row->name; row++)
-		if (!strcmp(row->name, name))
-			return row;
+	static const struct bench_row *const all[] = { bench_limit_rows, bench_engine_rows,
+						       bench_region_rows };
+
+	for (uint32_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		for (const struct bench_row *row = all[i]; row->name; row++)
+			if (!strcmp(row->name, name))
+				return row;
 	return NULL;
 }
 

@@ -18,7 +18,8 @@ struct bench_row {
 	uint64_t (*round)(void *state);
 };
 
-extern const struct bench_row bench_limit_rows[], bench_engine_rows[]; /* end with a NULL name */
+/* Each ends with a NULL name. */
+extern const struct bench_row bench_limit_rows[], bench_engine_rows[], bench_region_rows[];
 
 /* NULL: there is no such row. */
 const struct bench_row *bench_row_find(const char *name);
