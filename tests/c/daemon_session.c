@@ -186,7 +186,7 @@ static void take_over(void *argument)
 {
 	int fd = receive_fd(*(int *)argument);
 	struct port_handle port = { 0 };
-	uint64_t map[2];
+	uint64_t map[2], offset;
 	void *descriptor;
 	uint32_t next = 10;
 
@@ -203,7 +203,7 @@ static void take_over(void *argument)
 	EQUAL(take_in_order(&port, &next), 3);
 	send_frame(&port, EVERYBODY, STATION(1), 20);
 	/* It gets memory and requests as who opened it. */
-	CHECK(fcntl(daemon_region(descriptor), F_GET_SEALS) & F_SEAL_SHRINK);
+	CHECK(fcntl(daemon_region(descriptor, &offset), F_GET_SEALS) & F_SEAL_SHRINK);
 	EQUAL(counters(port.handle, "vale0:a").opens, 1);
 	/* Until the parent has let go of it. */
 	EQUAL(valet_poll(port.handle, POLLIN, HANGS_MS), POLLIN);
@@ -250,10 +250,10 @@ static void adoption_before_register(void)
 	int fd = dup(daemon_socket(descriptor_of(handle)));
 	struct nmreq_register reg = REG(.nr_mode = NR_REG_ALL_NIC, .nr_tx_slots = 8);
 	void *descriptor;
-	uint64_t map[2];
+	uint64_t map[2], offset;
 
 	EQUAL(daemon_adopt(fd, &descriptor), 0);
-	EQUAL(daemon_region(descriptor), -ENXIO);
+	EQUAL(daemon_region(descriptor, &offset), -ENXIO);
 	EQUAL(daemon_event(descriptor, POLLIN), -1);
 	other = handle_make(&backend_daemon, descriptor);
 	EQUAL(valet_map(other, map), -ENXIO);
