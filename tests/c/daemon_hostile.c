@@ -424,7 +424,8 @@ static void own_region(void *unused)
 	struct port_handle port = open_port("vale1:own", SLOTS(64));
 	struct netmap_ring *ring = tx_ring(&port, 0);
 	struct client *client = descriptor_of(port.handle);
-	int fd = daemon_region(client);
+	uint64_t offset;
+	int fd = daemon_region(client, &offset);
 	off_t bytes = lseek(fd, 0, SEEK_END);
 
 	(void)unused;

@@ -175,7 +175,8 @@ static void *attack(void *argument)
 /* Only where there is memory at all: the rest of a region was never touched by anybody. */
 static void search(const struct target *target)
 {
-	int fd = daemon_region(target->client);
+	uint64_t offset;
+	int fd = daemon_region(target->client, &offset);
 	const uint64_t bytes = target->port.bytes;
 	off_t at = 0, end;
 
