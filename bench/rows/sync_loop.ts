@@ -19,21 +19,22 @@ using to = netmap.open("vale0:to");
 if (wakeup === "event" || wakeup === "time") from.startSyncLoop({ wakeup, sleepUs: 0 });
 const template = PacketTemplate.udp({ src: "10.0.0.1:1", dst: "10.0.0.2:2", length: 60 });
 
-/** Sends until that time at least; returns how many packets have come. */
-function exchangeUntil(end: number): number {
-  let received = 0;
+/** Sends until that time at least, and something has come; returns how many packets came and went. */
+function exchangeUntil(end: number): [received: number, sent: number] {
+  let received = 0, sent = 0;
   do {
     for (let i = 0; i < 16; i++) {
-      from.send(template, { count });
+      sent += from.send(template, { count });
       for (const _ of to.receive()) received++;
     }
-  } while (native.bench_script_clock() < end);
-  return received;
+  } while (native.bench_script_clock() < end || received === 0);
+  return [received, sent];
 }
 
 serve((seconds) => {
   exchangeUntil(native.bench_script_clock() + seconds / 4);
   const start = native.bench_script_clock();
-  const received = exchangeUntil(start + seconds);
-  return [received / ((native.bench_script_clock() - start) * 1e6)];
+  const packets = exchangeUntil(start + seconds);
+  const microseconds = (native.bench_script_clock() - start) * 1e6;
+  return packets.map((count) => count / microseconds);
 }, { pin: false });
