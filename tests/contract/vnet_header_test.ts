@@ -179,10 +179,11 @@ function longPackets(backend: Backend): void {
     b.headerLength = 0;
     const found = pass(a, b, longPacket(12, { family: 4, protocol: "tcp", payload: 4000 }, 1));
     const lengths = found.map(({ bytes }) => bytes.length);
-    // The kernel goes on to fill buffers, once there was a header
+    // The kernel goes on to fill buffers, once there was a header, and takes as many slots as it was
+    // sent: the third segment finds none, and the packet is lost
     assert.deepEqual(
       lengths,
-      backend.either({ engine: [1514, 1514, 1134], kernel: [2048, 2048, 66] }),
+      backend.either({ engine: [1514, 1514, 1134], kernel: [] }),
     );
   });
 }
