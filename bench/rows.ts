@@ -228,6 +228,12 @@ export const ROWS: readonly Row[] = [
     limit: "limit.1500",
   },
   {
+    name: "ebpf.hook.60",
+    about: "the same as eBPF, run by the kernel (BPF_PROG_TEST_RUN) without a switch",
+    program: { script: "ebpf" },
+    limit: "limit.60",
+  },
+  {
     name: "engine.ports.1000",
     about: "1000 ports of 256 slots, 500 pairs taking turns of 64 packets",
     program: { native: "engine.ports.1000" },
