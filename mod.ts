@@ -19,7 +19,8 @@
  * @module
  */
 
-export { type AttachOptions, Bridge, type LookupOptions } from "./ffi/bridge.ts";
+export type { AttachOptions, DeviceKind } from "./ffi/attach.ts";
+export { Bridge, type LookupOptions } from "./ffi/bridge.ts";
 export {
   BridgeConfig,
   CONFIG_BYTES,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Netmap, NetmapError } from "../mod.ts";
+import type { DeviceKind, Netmap, NetmapError } from "../mod.ts";
 import { type Context, ExitStatus, UsageError } from "./context.ts";
 import { getopt } from "./getopt.ts";
 import { getoptString } from "./notation.ts";
@@ -21,7 +21,8 @@ export const valeCtlCommand: CommandSpec = {
   name: "vale-ctl",
   description: "Control VALE bridges: netmap's vale-ctl\n\n" +
     "Without options it lists all ports of all bridges. If several actions are given, the last counts.",
-  usage: "[-a|-h|-d|-l|-p|-P <port>] [-n|-r|-g <interface>] [-C <config>] [-m <memory>] [-v]",
+  usage: "[-a|-h|-d|-l|-p|-P <port>] [-n|-r|-g <interface>] [-C <config>] [-m <memory>] " +
+    "[-N <namespace>] [-t <device>] [-v]",
   getopt: true,
   options: [
     { flags: "-a <port:string>", description: 'Attach an interface to a bridge: "vale0:vi0"' },
@@ -46,6 +47,14 @@ export const valeCtlCommand: CommandSpec = {
       description: "With -n, -a and -h: memory region, by its number\n" +
         'or as that of a port: "netmap:vi0"',
     },
+    {
+      flags: "-N <namespace:string>",
+      description: "With -a and -h: the interface's network namespace, by name,\npath, or process",
+    },
+    {
+      flags: "-t <device:string>",
+      description: "With -a and -h: through af_xdp, af_packet, or tap, which\nmakes the interface",
+    },
     { flags: "-v", description: "Print port indices, and what -n has made" },
   ],
   examples: [
@@ -56,6 +65,11 @@ export const valeCtlCommand: CommandSpec = {
   action: (_, args, context) => valeCtl(args, context),
 };
 
+function deviceOf(text: string): DeviceKind {
+  if (text === "af_xdp" || text === "af_packet" || text === "tap") return text;
+  throw new UsageError(`Cannot use '${text}' with -t: expected af_xdp, af_packet or tap`);
+}
+
 /** What the arguments ask for. */
 function parse(args: readonly string[]): Order {
   const { options, operands } = getopt(args, getoptString(valeCtlCommand));
@@ -63,6 +77,8 @@ function parse(args: readonly string[]): Order {
   for (const { letter, value } of options) {
     if (letter === "C") order = { ...order, config: value };
     else if (letter === "m") order = { ...order, memory: value };
+    else if (letter === "N") order = { ...order, namespace: value };
+    else if (letter === "t") order = { ...order, device: deviceOf(value) };
     else if (letter === "v") order = { ...order, verbose: true };
     else order = { ...order, letter, name: value };
     if (letter === "l" && !value.startsWith("vale")) {
@@ -71,7 +87,7 @@ function parse(args: readonly string[]): Order {
   }
   if (operands.length > 0) throw new UsageError(`Unexpected argument '${operands[0]}'`);
   if (order.letter === "" && args.length > 0) {
-    throw new UsageError("There is nothing to do: -C, -m and -v go with another option");
+    throw new UsageError("There is nothing to do: -C, -m, -N, -t and -v go with another option");
   }
   return order;
 }

@@ -4,8 +4,9 @@
  * @module
  */
 
+import { attach, type AttachOptions } from "./attach.ts";
 import { BridgeConfig } from "./config.ts";
-import { PollingMode, RegisterMode, RequestType } from "./constants.ts";
+import { PollingMode, RequestType } from "./constants.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { checkInteger, closedError, NetmapError, show } from "./errors.ts";
 import { destroyExclusive } from "./exclusive.ts";
@@ -32,7 +33,7 @@ import {
   removeKernelLookup,
   setKernelLookup,
 } from "./kernel_lookup.ts";
-import { REGISTER, VALE_ATTACH, VALE_DETACH, VALE_POLLING } from "./layout.ts";
+import { VALE_DETACH, VALE_POLLING } from "./layout.ts";
 import {
   type BatchLookup,
   checkLookup,
@@ -43,16 +44,7 @@ import {
   ScriptLookup,
 } from "./lookup.ts";
 import { BRIDGE, PORT, TABLE, ValetRequest } from "./message.ts";
-import { type InterfaceOptions, listPorts, ringsAndSlots } from "./requests.ts";
-
-/**
- * Options of `bridge.attach()`. Sizes and the memory region are for NICs that are not in use yet; an
- * interface that exists already keeps its own.
- */
-export interface AttachOptions extends InterfaceOptions {
-  /** Attach the host's side of a NIC as well, as a second port. Default: false. */
-  hostRings?: boolean | undefined;
-}
+import { listPorts } from "./requests.ts";
 
 /** Options of `bridge.setLookup()`. */
 export interface LookupOptions {
@@ -120,24 +112,17 @@ export class Bridge implements Disposable {
   }
 
   /**
-   * Attaches an interface: one made by `netmap.createInterface()`, or a NIC on the kernel.
+   * Attaches an interface: one made by `netmap.createInterface()`, or any Ethernet interface of the
+   * system ("eth1"), with no kernel module but as root. On valet's engine it is left as it was found
+   * when it is detached, and when the process that has the engine ends, however it ends.
    *
-   * @param name of the interface: "vi0"
+   * @param name of the interface: "vi0", "eth1"
    * @returns its port index on the bridge
-   * @throws {NetmapError} ENXIO if there is no such interface, EBUSY if it is attached or open
+   * @throws {NetmapError} EINVAL if there is no such interface, EBUSY if it is attached or open, EPERM if
+   * this user may not have it, ENOENT if there is no such namespace, EOPNOTSUPP if the system cannot
    */
   attach(name: string, options: AttachOptions = {}): number {
-    const port = this.#portName(name);
-    const mode = options.hostRings ? RegisterMode.NIC_SW : RegisterMode.ALL_NIC;
-    const { txSlots, rxSlots, txRings, rxRings, memoryId } = ringsAndSlots(options);
-    this.#descriptor.request(RequestType.VALE_ATTACH, port, VALE_ATTACH.size)
-      .setU32(VALE_ATTACH.register + REGISTER.mode, mode)
-      .setU32(VALE_ATTACH.register + REGISTER.txSlots, txSlots)
-      .setU32(VALE_ATTACH.register + REGISTER.rxSlots, rxSlots)
-      .setU16(VALE_ATTACH.register + REGISTER.txRings, txRings)
-      .setU16(VALE_ATTACH.register + REGISTER.rxRings, rxRings)
-      .setU16(VALE_ATTACH.register + REGISTER.memId, memoryId);
-    return this.#descriptor.control("attach", port).u32(VALE_ATTACH.portIndex);
+    return attach(this.#descriptor, this.#portName(name), options);
   }
 
   /**

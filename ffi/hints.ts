@@ -17,6 +17,8 @@ const NO_BRIDGE = "A bridge exists while it has ports: open or attach one first;
   "netmap.ports() lists what is there";
 
 const EXCLUSIVE = "The bridge is exclusive: show its token, netmap.bridge(name, { token })";
+const NO_INTERFACE = 'There is no such interface: "ip link" lists those of the system, and ' +
+  "netmap.createInterface() makes one";
 
 const NO_DAEMON = 'No daemon runs: "valet daemon start" starts one, and so does any command of ' +
   'valet; { backend: "embedded" } needs none';
@@ -95,12 +97,17 @@ const HINTS: Readonly<Record<string, Hint>> = {
   "remove ENXIO": "There is no persistent interface of that name",
   "remove EBUSY": "It is attached to a bridge or open: detach it and close its ports first",
 
-  "attach ENXIO":
-    "There is no such interface: netmap.createInterface() makes one (only the kernel has NICs)",
-  "attach EBUSY": "It is attached to a bridge already, or open",
+  "attach ENXIO": NO_INTERFACE,
+  "attach EBUSY": "It is attached to a bridge already, here or in another process, or open",
   "attach ENOMEM": "The bridge has no room for more ports, or there can be no more bridges",
-  "attach EINVAL":
-    "There is no such interface: netmap.createInterface() makes one (only the kernel has NICs)",
+  "attach EINVAL": NO_INTERFACE,
+  "attach ENOENT": 'There is no such network namespace: "ip netns" lists those with a name',
+  "attach EPERM":
+    "The interfaces of the system are for root (CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF): " +
+    "run as root; with a daemon, that one: sudo valet daemon start",
+  "attach EOPNOTSUPP":
+    "It is no Ethernet interface, or this kernel or interface cannot be reached that way: packet " +
+    'sockets take Linux 6.6; { device: "tap" } works on all',
   "detach ENXIO": ({ backend }) =>
     "There is no such port on the bridge; netmap.ports() lists what is there" +
     (backend === "kernel"
@@ -110,7 +117,10 @@ const HINTS: Readonly<Record<string, Hint>> = {
   "detach ENOENT": NO_BRIDGE,
   "detach EBUSY":
     "It is in use: close its ports first. A port that open() made leaves when it is closed",
-  "detach EINVAL": "A port that open() made leaves when it is closed",
+  "detach EINVAL": ({ port = "" }) =>
+    port.endsWith("^")
+      ? "The host's side leaves with its NIC: detach that"
+      : "A port that open() made leaves when it is closed",
 
   "find ENXIO": "There is no such port on the bridge; netmap.ports() lists what is there",
   "find ENOENT": NO_BRIDGE,
@@ -121,14 +131,12 @@ const HINTS: Readonly<Record<string, Hint>> = {
   "start polling on EINVAL":
     "The CPUs are numbered from 0, and all of them cannot poll: one has to " +
     "be left; one CPU a ring needs as many rings",
-  "start polling on EOPNOTSUPP":
-    "Only NICs can be polled, which only netmap in the kernel attaches to bridges",
+  "start polling on EOPNOTSUPP": "Only network interfaces of the system can be polled",
   "start polling on EFAULT": "It is being polled already",
   "stop polling on ENXIO":
     "There is no such port on the bridge; netmap.ports() lists what is there",
   "stop polling on EFAULT": "It is not being polled",
-  "stop polling on EOPNOTSUPP":
-    "Only NICs can be polled, which only netmap in the kernel attaches to bridges",
+  "stop polling on EOPNOTSUPP": "Only network interfaces of the system can be polled",
 
   "read ENOENT": NO_BRIDGE,
   "read ENXIO": NO_BRIDGE,

@@ -129,6 +129,7 @@ export const DROP_CAUSES = [
   "ringFull",
   "receiveBuffer",
   "offload",
+  "interface",
 ] as const;
 
 /**
@@ -143,7 +144,8 @@ export const DROP_CAUSES = [
  *
  * Counted at the port that should have received it: "notOpen" nobody has the port open; "ringFull"
  * the receiver does not keep up; "receiveBuffer" the receive slot has no valid buffer, or too small
- * a one; "offload" the packet's virtio-net header asks for what cannot be done.
+ * a one; "offload" the packet's virtio-net header asks for what cannot be done;
+ * "interface" the network interface was down, too slow, or has a smaller MTU.
  */
 export type DropCause = typeof DROP_CAUSES[number];
 
@@ -169,9 +171,9 @@ export interface PortCounters {
   portIndex: number | undefined;
   /** Descriptors that have it open. */
   opens: number;
-  /** "ephemeral": made by opening it; "persistent": by `createInterface()`; or a pipe, or
-   * a monitor of another port. */
-  kind: "ephemeral" | "persistent" | "pipe" | "monitor" | "null";
+  /** "ephemeral": made by opening it; "persistent": by `createInterface()`; a pipe;
+   * a monitor of another port; one without rings ("null"); or a network interface of the system, "nic". */
+  kind: "ephemeral" | "persistent" | "pipe" | "monitor" | "null" | "nic";
   /** Number of its memory region. */
   memoryId: number;
 }
@@ -252,7 +254,7 @@ export function readTableEntry(message: Message, index: number): TableEntry {
 }
 
 const NOT_ATTACHED = 0xffffffff;
-const KINDS = ["ephemeral", "persistent", "pipe", "monitor", "null"] as const;
+const KINDS = ["ephemeral", "persistent", "pipe", "monitor", "null", "nic"] as const;
 
 /** Reads a port's counters. */
 export function readPortCounters(message: Message): PortCounters {

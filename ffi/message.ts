@@ -44,6 +44,8 @@ export const ValetRequest = {
   CONFIG_SEND: 0x560a,
   /** Get messages that others send, and answer them. */
   CONFIG_SERVE: 0x560b,
+  /** VALE_ATTACH, with what it cannot say. */
+  ATTACH: 0x5620,
 } as const;
 
 /** `struct valet_req_bridge`. */
@@ -90,9 +92,12 @@ export const CONFIG = {
 /** `struct valet_req_lookup`. */
 export const LOOKUP = { size: 24, kind: 0, busy: 4, function: 8, context: 16 } as const;
 
+/** `struct valet_req_attach`, which begins as `VALE_ATTACH`. */
+export const ATTACH = { size: 176, device: 64, namespace: 68, namespaceBytes: 108 } as const;
+
 /** `struct valet_req_port`; `drops` are u64 in the order of {@linkcode DROP_CAUSES}. */
 export const PORT = {
-  size: 72 + 16 * 8,
+  size: 72 + 17 * 8,
   bridge: 0,
   index: 4,
   txRings: 8,
@@ -191,6 +196,12 @@ export class Message {
   /** Writes a u16 of the body. */
   setU16(at: number, value: number): this {
     this.view.setUint16(BODY + at, value, true);
+    return this;
+  }
+
+  /** Writes text into the body, with a NUL behind it: at most `size` bytes in all. */
+  setText(at: number, size: number, value: string): this {
+    writeName(this.bytes.subarray(BODY + at, BODY + at + size), value);
     return this;
   }
 

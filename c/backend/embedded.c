@@ -10,6 +10,7 @@
 #include "config.h"
 #include "engines.h"
 #include "memory.h"
+#include "nic.h"
 #include "script_loop.h"
 #include "sleeper.h"
 #include "sync_loop.h"
@@ -33,6 +34,7 @@ static const struct engine_host host = {
 	.region_unmap = memory_region_unmap,
 	.wake = wake_waiter,
 	.user_copy = user_memory_copy,
+	.nics = &nic_devices,
 };
 
 static int embedded_probe(void)

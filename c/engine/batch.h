@@ -63,6 +63,12 @@ struct batch {
 #define OUTLET_NONE 0xffffu /* dropped and counted */
 #define OUTLET_FLOOD 0xfffeu
 
+/* Whether no station is to be learned from the packet: NS_NO_LEARN. */
+static inline int is_quiet(const struct batch *batch, uint32_t packet)
+{
+	return batch->quiet[packet / 64] >> (packet % 64) & 1;
+}
+
 /* This thread's; NULL when there is no memory. */
 struct batch *batch_mine(void);
 /* By its number, which never changes; NULL if there is none. */

@@ -16,6 +16,7 @@
 
 #include "../uapi/netmap.h"
 #include "../uapi/valet_requests.h"
+#include "batch.h"
 #include "port.h"
 #include "table.h"
 #include "thread_life.h"
@@ -106,5 +107,10 @@ int bridge_forward_allowed(void);
  * 0 or -ECANCELED.
  */
 int bridge_forward(struct ring *ring, uint32_t head);
+/*
+ * The same for frames that lie in no slot: whole ones, with the port's virtio-net header in front,
+ * which are cut into fragments of the size of the ring's buffers. Takes `busy` itself; the caller has asked whether it may.
+ */
+int bridge_forward_frames(struct ring *ring, const struct fragment *frames, uint32_t count);
 
 #endif

@@ -5,8 +5,10 @@
 
 #include "config.h"
 #include "control.h"
+#include "nic.h"
 #include "request.h"
 
+/* What exists only in the engine is attached as it is; all else is a NIC. */
 int control_attach(struct descriptor *descriptor, struct nmreq_header *header)
 {
 	struct engine *engine = descriptor->engine;
@@ -27,7 +29,7 @@ int control_attach(struct descriptor *descriptor, struct nmreq_header *header)
 		return -EBUSY;
 	port = interface_find(engine, path.port);
 	if (!port)
-		return -EINVAL; /* only what exists can be attached */
+		return nic_attach(descriptor, &path, header);
 	if (port->bridge || port->opens || port->pipes)
 		return -EBUSY;
 	rc = bridge_find_or_make(engine, path.bridge, &bridge);
@@ -57,6 +59,8 @@ int control_detach(struct descriptor *descriptor, struct nmreq_header *header)
 	port = bridge_port_find(bridge, path.port);
 	if (!port)
 		return -ENXIO;
+	if (port->kind == VALET_PORT_NIC)
+		return nic_detach(port, &body->port_index);
 	if (port->kind == VALET_PORT_EPHEMERAL || port->opens || port->pipes)
 		return -EBUSY;
 	body->port_index = port->index;
@@ -69,8 +73,8 @@ static void listed_name(const struct port *port, char name[NETMAP_REQ_IFNAMSIZ])
 {
 	const char *colon = strchr(port->name, ':');
 
-	/* Both parts are at most 15 characters. */
-	snprintf(name, NETMAP_REQ_IFNAMSIZ, "%.15s:%.15s", port->bridge->name,
+	/* Both parts are at most 15 characters, but for the '^' of a host's side. */
+	snprintf(name, NETMAP_REQ_IFNAMSIZ, "%.15s:%.16s", port->bridge->name,
 		 colon ? colon + 1 : port->name);
 }
 

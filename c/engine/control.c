@@ -5,6 +5,7 @@
 
 #include "convert.h"
 #include "csb_mode.h"
+#include "nic.h"
 #include "option.h"
 #include "request.h"
 
@@ -94,6 +95,8 @@ static int port_header(struct engine *engine, struct nmreq_header *header)
 	}
 	if (port->kind == VALET_PORT_PIPE || !port->bridge)
 		return -ENXIO;
+	if (port->kind == VALET_PORT_NIC) /* its device has said so */
+		return port->header_bytes == body->nr_hdr_len ? 0 : -EBUSY;
 	write_once(&port->header_bytes, body->nr_hdr_len);
 	return 0;
 }
@@ -171,7 +174,11 @@ static int polling(struct engine *engine, struct nmreq_header *header)
 
 	if (rc == 0)
 		rc = port_find(engine, header->nr_name, NULL, 0, &port);
-	return rc < 0 ? rc : -EOPNOTSUPP; /* for attached NICs only */
+	if (rc < 0)
+		return rc;
+	return nic_polling(port, header->nr_reqtype == NETMAP_REQ_VALE_POLLING_ENABLE
+					 ? request_body(header)
+					 : NULL);
 }
 
 static int execute(struct descriptor *descriptor, struct nmreq_header *header)
@@ -206,6 +213,8 @@ static int execute(struct descriptor *descriptor, struct nmreq_header *header)
 	case NETMAP_REQ_SYNC_KLOOP_START:
 	case NETMAP_REQ_SYNC_KLOOP_STOP:
 		return -EOPNOTSUPP; /* the host's */
+	case VALET_REQ_ATTACH:
+		return control_attach(descriptor, header);
 	default:
 		if (header->nr_reqtype >= VALET_REQ_MEMORY_GET &&
 		    header->nr_reqtype <= VALET_REQ_SHORTAGE_GET)

@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "control.h"
+#include "nic.h"
 
 struct engine *engine_create(const char *name, const struct engine_host *host)
 {
@@ -49,7 +50,8 @@ int engine_idle(struct engine *engine)
 	int idle;
 
 	pthread_mutex_lock(&engine->control);
-	idle = !engine->descriptors && !engine->interfaces && !exclusive_bridges(engine) &&
+	idle = !engine->descriptors && !engine->interfaces && !engine->nics &&
+	       !exclusive_bridges(engine) &&
 	       !engine_reclaim(engine);
 	pthread_mutex_unlock(&engine->control);
 	return idle;
@@ -70,6 +72,7 @@ uint32_t engine_interfaces(struct engine *engine)
 void engine_remove_interfaces(struct engine *engine)
 {
 	pthread_mutex_lock(&engine->control);
+	nics_detach(engine);
 	for (struct port *port = engine->interfaces, *next; port; port = next) {
 		next = port->next;
 		if (port->opens || port->pipes)

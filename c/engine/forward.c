@@ -9,6 +9,7 @@
 #include "bridge.h"
 #include "deliver.h"
 #include "engine.h"
+#include "gather.h"
 
 int bridge_forward_allowed(void)
 {
@@ -45,192 +46,6 @@ static struct bridge_view *view_enter(struct ring *ring)
 static void view_leave(struct ring *ring)
 {
 	store_release(&ring->using, NULL);
-}
-
-/* ---- gathering ---- */
-
-/* Why a slot cannot be sent, or VALET_DROP_CAUSES when it can. */
-static enum valet_drop slot_fault(const struct ring *ring, struct slot_view slot, uint32_t offset)
-{
-	if (!buffer_valid(ring, slot.buffer))
-		return VALET_DROP_BAD_BUFFER;
-	if (slot.length > ring->buffer_bytes - offset)
-		return VALET_DROP_TOO_LONG;
-	return VALET_DROP_CAUSES;
-}
-
-/* Brings what lies at an address of the application into the slot's buffer, for all to see. */
-static enum valet_drop take_indirect(const struct ring *ring, struct slot_view slot,
-				     const struct netmap_slot *shared)
-{
-	const struct engine_host *host = ring->port->engine->host;
-	uint64_t from = read_once(&shared->ptr);
-	int rc = from ? 0 : -EFAULT;
-
-	if (from && host->user_copy)
-		rc = host->user_copy(buffer_at(ring, slot.buffer), from, slot.length);
-	if (rc == -EFAULT)
-		return VALET_DROP_BAD_BUFFER;
-	return rc < 0 ? VALET_DROP_UNSUPPORTED : VALET_DROP_CAUSES;
-}
-
-/* Adds a packet in those slots to the batch. VALET_DROP_CAUSES, or why it cannot be sent. */
-static enum valet_drop add_packet(const struct ring *ring, struct batch *batch,
-				  const struct fragment *slot, uint32_t slots)
-{
-	struct valet_packet *packet = &batch->packet[batch->packets];
-	uint32_t header = batch->header_bytes, at = 0;
-	uint8_t *lead = NULL;
-
-	/* Before the frame there may be the header; or the frame begins in the second slot. */
-	if (slot[0].length == header && slots > 1) {
-		lead = slot[at++].data;
-		header = 0;
-	} else if (slot[0].length <= header) {
-		return VALET_DROP_TOO_SHORT;
-	}
-	*packet = (struct valet_packet){
-		.data = slot[at].data + header,
-		.length = slot[at].length - header,
-		.first_length = (uint16_t)(slot[at].length - header),
-		.fragments = (uint16_t)slots,
-		.destination = VALET_DROP,
-		.copy_to = VALET_DROP,
-		.ring = ring->index,
-		.more = batch->fragments,
-	};
-	while (++at < slots) {
-		packet->length += slot[at].length;
-		batch->fragment[batch->fragments++] = slot[at];
-	}
-	batch->lead[batch->packets++] = lead;
-	batch->leads += lead != NULL;
-	return VALET_DROP_CAUSES;
-}
-
-static int is_quiet(const struct batch *batch, uint32_t packet)
-{
-	return batch->quiet[packet / 64] >> (packet % 64) & 1;
-}
-
-static void mark_quiet(struct batch *batch, uint32_t packet)
-{
-	batch->quiet[packet / 64] |= 1ull << (packet % 64);
-	batch->quiets++;
-}
-
-/*
- * A packet that is not one good slot, or has NS_NO_LEARN. It ends at the first slot without NS_MOREFRAG or at `head`.
- * Returns the slot after it; the packet is added to the batch, or dropped and counted.
- */
-static uint32_t gather_fragments(struct ring *ring, struct batch *batch, uint32_t at, uint32_t head)
-{
-	struct fragment part[NETMAP_MAX_FRAGS];
-	enum valet_drop fault = VALET_DROP_CAUSES;
-	uint32_t slots = 0, parts = 0, bytes = 0, flags = 0;
-	struct slot_view slot;
-
-	do {
-		const struct netmap_slot *shared = &ring->shared->slot[at];
-		uint32_t offset = 0;
-
-		slot = slot_read(shared);
-		/* An address (NS_INDIRECT) leaves no room for an offset. */
-		if (!(slot.flags & NS_INDIRECT))
-			offset = slot_offset(ring, shared);
-		at = ring_next(ring, at);
-		flags |= slot.flags;
-		if (++slots > NETMAP_MAX_FRAGS)
-			fault = VALET_DROP_FRAGMENTS; /* whatever else is wrong with it */
-		if (fault != VALET_DROP_CAUSES)
-			continue;
-		fault = slot_fault(ring, slot, offset);
-		if (fault == VALET_DROP_CAUSES && slot.flags & NS_INDIRECT)
-			fault = take_indirect(ring, slot, shared);
-		if (fault != VALET_DROP_CAUSES)
-			continue;
-		part[parts++] = (struct fragment){ .data = buffer_at(ring, slot.buffer) + offset,
-						   .length = slot.length };
-		bytes += slot.length;
-	} while (slot.flags & NS_MOREFRAG && at != head);
-
-	count_add(&ring->packets, 1);
-	count_add(&ring->bytes, bytes);
-	if (fault == VALET_DROP_CAUSES)
-		fault = add_packet(ring, batch, part, parts);
-	if (fault != VALET_DROP_CAUSES)
-		ring_drop(ring, fault, 1);
-	else if (flags & NS_NO_LEARN)
-		mark_quiet(batch, batch->packets - 1);
-	return at;
-}
-
-/* A batch of long frames ends here, to be copied from the near caches: +2 % at 1500 bytes. */
-enum { BATCH_BYTES = 64 * 1024 };
-
-static int batch_has_room(const struct batch *batch, uint64_t bytes)
-{
-	return batch->packets < VALET_BATCH_PACKETS && bytes < BATCH_BYTES &&
-	       batch->fragments < BATCH_FRAGMENTS - NETMAP_MAX_FRAGS;
-}
-
-static void batch_empty(struct batch *batch)
-{
-	batch->packets = batch->fragments = 0;
-	if (batch->leads)
-		memset(batch->lead, 0, sizeof(batch->lead));
-	batch->leads = 0;
-	if (batch->quiets)
-		memset(batch->quiet, 0, sizeof(batch->quiet));
-	batch->quiets = 0;
-}
-
-/* gather() for rings whose frames do not begin where their buffers do. */
-static uint32_t gather_headed(struct ring *ring, struct batch *batch, uint32_t at, uint32_t head)
-{
-	uint64_t before = ring->bytes;
-
-	batch_empty(batch);
-	while (at != head && batch_has_room(batch, ring->bytes - before))
-		at = gather_fragments(ring, batch, at, head);
-	return at;
-}
-
-/* Fills the batch from slot `at` on; returns the first slot not taken. */
-static uint32_t gather(struct ring *ring, struct batch *batch, uint32_t at, uint32_t head)
-{
-	const struct netmap_slot *slots = ring->shared->slot;
-	uint32_t n = 0;
-	uint64_t bytes = 0;
-
-	batch_empty(batch);
-	while (at != head && batch_has_room(batch, bytes)) {
-		struct slot_view slot = slot_read(&slots[at]);
-		struct valet_packet *packet = &batch->packet[batch->packets];
-
-		if (__builtin_expect((slot.flags & (NS_MOREFRAG | NS_INDIRECT | NS_NO_LEARN)) ||
-					     !buffer_valid(ring, slot.buffer) ||
-					     slot.length - 1u >= ring->buffer_bytes,
-				     0)) {
-			at = gather_fragments(ring, batch, at, head);
-			continue;
-		}
-		packet->data = buffer_at(ring, slot.buffer);
-		__builtin_prefetch(packet->data);
-		packet->length = slot.length;
-		packet->first_length = slot.length;
-		packet->fragments = 1;
-		packet->destination = VALET_DROP;
-		packet->copy_to = VALET_DROP;
-		packet->ring = ring->index;
-		bytes += slot.length;
-		n++;
-		batch->packets++;
-		at = ring_next(ring, at);
-	}
-	count_add(&ring->packets, n);
-	count_add(&ring->bytes, bytes);
-	return at;
 }
 
 /* ---- the lookup ---- */
@@ -559,6 +374,20 @@ static void deliver_batch(const struct bridge_view *view, struct ring *from, str
 	forget_outlets(batch);
 }
 
+/* What has been gathered. 0 or -ECANCELED. */
+static int forward_batch(struct bridge_view **view, struct ring *ring, struct batch *batch)
+{
+	if (batch->packets == 0)
+		return 0;
+	if (!*view) /* to nobody, as the kernel does with a port that is on no bridge */
+		ring_drop(ring, VALET_DROP_NOT_ATTACHED, batch->packets);
+	else if (look_up_current(view, ring, batch) < 0)
+		return -ECANCELED;
+	else
+		deliver_batch(*view, ring, batch);
+	return 0;
+}
+
 int bridge_forward(struct ring *ring, uint32_t head)
 {
 	struct bridge_view *view = view_enter(ring);
@@ -571,17 +400,33 @@ int bridge_forward(struct ring *ring, uint32_t head)
 	is_headed = batch->header_bytes || read_once(&ring->offset_mask);
 	while (at != head) {
 		at = is_headed ? gather_headed(ring, batch, at, head) :
-					   gather(ring, batch, at, head);
-		if (batch->packets == 0)
-			continue;
-		if (!view) /* to nobody, as the kernel does with a port that is on no bridge */
-			ring_drop(ring, VALET_DROP_NOT_ATTACHED, batch->packets);
-		else if (look_up_current(&view, ring, batch) < 0)
+				 gather(ring, batch, at, head);
+		if (forward_batch(&view, ring, batch) < 0)
 			rc = -ECANCELED;
-		else
-			deliver_batch(view, ring, batch);
 	}
 	batch->in_use = 0;
 	view_leave(ring);
+	return rc;
+}
+
+int bridge_forward_frames(struct ring *ring, const struct fragment *frames, uint32_t count)
+{
+	struct batch *batch = batch_mine();
+	struct bridge_view *view;
+	uint32_t at = 0;
+	int rc = 0;
+
+	spin_lock(&ring->busy);
+	view = view_enter(ring);
+	batch->in_use = 1;
+	batch->header_bytes = read_once(&ring->port->header_bytes);
+	while (at < count) {
+		at += gather_frames(ring, batch, frames + at, count - at);
+		if (forward_batch(&view, ring, batch) < 0)
+			rc = -ECANCELED;
+	}
+	batch->in_use = 0;
+	view_leave(ring);
+	spin_unlock(&ring->busy);
 	return rc;
 }

@@ -7,6 +7,7 @@
 
 struct waiter;
 struct region;
+struct nic_host;
 
 /* Memory that is there already: of this process, or of a file. */
 struct memory_source {
@@ -46,6 +47,10 @@ struct engine_host {
 	void (*wake)(struct waiter *waiter);
 	/* The same, where a little later is soon enough. NULL: wake. */
 	void (*wake_soon)(struct waiter *waiter);
+	/* The waiter is going away; it has left its rings. NULL: nothing is put off. */
+	void (*wake_never)(struct waiter *waiter);
+	/* Network interfaces of the system. NULL: none can be attached. */
+	const struct nic_host *nics;
 };
 
 #endif

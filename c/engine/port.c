@@ -98,7 +98,8 @@ static void ring_setup(struct port *port, struct ring *ring, enum direction dire
 	ring->slots = port->slots[direction];
 	ring->index = index;
 	ring->direction = direction;
-	ring->remote = (uint32_t)port->engine->host->remote;
+	/* Those of a NIC are synced by a thread of the host. */
+	ring->remote = port->engine->host->remote && port->kind != VALET_PORT_NIC;
 
 	memset(shared, 0, sizeof(*shared));
 	shared->buf_ofs = (int64_t)(buffers->offset - offset);

@@ -15,6 +15,7 @@
 
 struct engine;
 struct bridge;
+struct nic;
 
 struct port {
 	struct engine *engine;
@@ -44,6 +45,9 @@ struct port {
 	uint32_t ended; /* a monitor: what it watched has been closed; the packets' path */
 
 	struct port *next; /* in the engine's list of its kind */
+
+	struct nic *nic; /* of a NIC that is attached; NULL once it is on its way out */
+	struct port *other_side; /* of it: the host's, or that of the host's */
 };
 
 /*

@@ -270,8 +270,11 @@ static int register_port(struct descriptor *descriptor, struct nmreq_header *hea
 			return rc;
 		}
 	}
+	/* The rings of a NIC are the bridge's while it is attached. */
+	if (port->kind == VALET_PORT_NIC)
+		rc = -EBUSY;
 	/* Who has not said that he knows virtio-net headers would take them for frames. */
-	if (port->header_bytes && !(reg->nr_flags & NR_ACCEPT_VNET_HDR))
+	else if (port->header_bytes && !(reg->nr_flags & NR_ACCEPT_VNET_HDR))
 		rc = -EIO;
 	else
 		rc = bind_rings(descriptor, port, reg, shape.extra_buffers);

@@ -54,6 +54,8 @@ int request_body_bytes(uint16_t type)
 		return sizeof(struct valet_req_memory);
 	case VALET_REQ_SHORTAGE_GET:
 		return sizeof(struct valet_req_shortage);
+	case VALET_REQ_ATTACH:
+		return sizeof(struct valet_req_attach);
 	default:
 		return -EINVAL;
 	}

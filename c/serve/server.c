@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../backend/memory.h"
+#include "../backend/nic.h"
 #include "../valet.h"
 #include "questions.h"
 #include "remote_lookup.h"
@@ -27,6 +28,8 @@ static const struct engine_host host = {
 	.region_unmap = memory_region_unmap,
 	.wake = bell_ring,
 	.wake_soon = wakeup_put_off,
+	.wake_never = wakeup_cancel,
+	.nics = &nic_devices,
 };
 
 /* ---- sessions coming and going ---- */

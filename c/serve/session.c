@@ -167,6 +167,8 @@ static int hello(struct session *session, const struct wire_header *request, voi
 	hello->instance[sizeof(hello->instance) - 1] = '\0';
 	rc = engines_open(&session->server->engines, hello->instance, &session->descriptor);
 	session->opened = rc == 0;
+	if (session->pid != (uint32_t)getpid())
+		session->descriptor.pid = session->pid; /* whose network namespace it is in */
 	hello->pid = (uint32_t)getpid();
 	return answer_with(session, request, rc, &part, 1, NULL, 0);
 }

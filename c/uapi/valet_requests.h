@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "netmap_request.h"
+
 enum {
 	VALET_REQ_BRIDGE_GET = 0x5601, /* nr_name: bridge, as "vale0" or "vale0:" */
 	VALET_REQ_BRIDGE_SET = 0x5602, /* the same; only ageing_ms is read */
@@ -20,6 +22,7 @@ enum {
 	VALET_REQ_BRIDGE_TOKEN = 0x5609, /* the same: presents its token, for this descriptor */
 	VALET_REQ_CONFIG_SEND = 0x560a, /* the same: NIOCCONFIG */
 	VALET_REQ_CONFIG_SERVE = 0x560b, /* the same: the descriptor gets what others send */
+	VALET_REQ_ATTACH = 0x5620, /* nr_name: "vale0:eth1"; VALE_ATTACH and what it cannot say */
 };
 
 /* About memory; nr_name is not read. */
@@ -142,8 +145,28 @@ enum valet_drop {
 	VALET_DROP_RING_FULL, /* the receiver does not keep up */
 	VALET_DROP_RECEIVE_BUFFER, /* the receive slot named no valid buffer, or one too small */
 	VALET_DROP_OFFLOAD, /* its virtio-net header asks for what cannot be done */
+	VALET_DROP_INTERFACE, /* a network interface: the system did not take it, or lost it */
 
 	VALET_DROP_CAUSES
+};
+
+/* What a network interface of the system is reached through. */
+enum valet_device {
+	VALET_DEVICE_AUTO, /* the best that can be had */
+	VALET_DEVICE_AF_XDP,
+	VALET_DEVICE_AF_PACKET,
+	VALET_DEVICE_TAP, /* the other end of a TAP interface, made if it does not exist */
+	VALET_DEVICES
+};
+
+#define VALET_NETNS_BYTES 108
+
+struct valet_req_attach {
+	struct nmreq_vale_attach attach;
+	uint32_t device; /* in: enum valet_device */
+	/* in: the interface's network namespace: a name of ip-netns(8), a path, or a process id; "":
+	 * the caller's */
+	char netns[VALET_NETNS_BYTES];
 };
 
 struct valet_req_port {
@@ -166,6 +189,7 @@ enum valet_port_kind {
 	VALET_PORT_PIPE,
 	VALET_PORT_MONITOR,
 	VALET_PORT_NULL = 4, /* mode NULL: leads nowhere */
+	VALET_PORT_NIC, /* a network interface of the system, attached; or its host's side */
 };
 
 _Static_assert(sizeof(struct valet_req_bridge) == 32, "");
@@ -176,6 +200,7 @@ _Static_assert(sizeof(struct valet_req_table) == 8 + 16 * VALET_TABLE_CHUNK, "")
 _Static_assert(sizeof(struct valet_req_lookup) == 24, "");
 _Static_assert(sizeof(struct valet_req_memory) == 80, "");
 _Static_assert(sizeof(struct valet_req_shortage) == 24, "");
+_Static_assert(sizeof(struct valet_req_attach) == 64 + 4 + VALET_NETNS_BYTES, "");
 _Static_assert(sizeof(struct valet_req_port) == 72 + 8 * VALET_DROP_CAUSES, "");
 
 #endif

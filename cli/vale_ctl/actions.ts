@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { InterfaceOptions, Netmap } from "../../mod.ts";
+import type { DeviceKind, InterfaceOptions, Netmap } from "../../mod.ts";
 import { type Context, UsageError } from "../context.ts";
 import { isAttachedToKernel, planMemory } from "./memory.ts";
 
@@ -18,6 +18,10 @@ export interface Order {
   readonly config: string | undefined;
   /** Value of -m. */
   readonly memory: string | undefined;
+  /** Value of -N. */
+  readonly namespace?: string;
+  /** Value of -t. */
+  readonly device?: DeviceKind;
   /** -v was given. */
   readonly verbose: boolean;
 }
@@ -56,9 +60,11 @@ function list(): (netmap: Netmap) => string {
 function attach(order: Order, context: Context): (netmap: Netmap) => string {
   const { bridge, port } = split(order.name);
   const shape = planShape(order, context);
+  const { namespace, device } = order;
   const hostRings = order.letter === "h";
   return (netmap) => {
-    const index = netmap.bridge(bridge).attach(port, { ...shape(netmap), hostRings });
+    const index = netmap.bridge(bridge)
+      .attach(port, { ...shape(netmap), hostRings, namespace, device });
     return order.verbose ? `port_index: ${index}\n` : "";
   };
 }

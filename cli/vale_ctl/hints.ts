@@ -13,10 +13,10 @@ type Hint = string | ((name: string, backend: BackendName) => string);
 
 const LIST = '"vale-ctl" lists what is there';
 
-const NO_INTERFACE: Hint = (name, backend) => {
+const NO_INTERFACE: Hint = (name) => {
   const port = name.slice(name.indexOf(":") + 1);
-  return `There is no such interface: "vale-ctl -n ${port || "vi0"}" makes one` +
-    (backend === "kernel" ? ', "ip link" lists NICs' : "");
+  return `There is no such interface: "vale-ctl -n ${port || "vi0"}" makes one, ` +
+    '"ip link" lists those of the system';
 };
 
 const NO_PORT: Hint = (_, backend) =>
@@ -26,7 +26,7 @@ const NO_PORT: Hint = (_, backend) =>
       "882): such a port stays until the module is unloaded"
     : "");
 
-const ONLY_NICS = "Only NICs can be polled, and only netmap in the kernel attaches NICs";
+const ONLY_NICS = "Only network interfaces of the system can be polled";
 
 /** By letter of the action and name of the error. */
 const HINTS: Readonly<Record<string, Hint>> = {

@@ -63,7 +63,8 @@ const C: readonly Layer[] = [
   },
   {
     files: /^c\/backend\//,
-    uses: ["c/backend/", "c/engine/", "c/uapi/", "c/valet.h", "c/wire.h", "c/message.h", "<"],
+    uses: ["c/backend/", "c/engine/", "c/device/", "c/uapi/"]
+      .concat(["c/valet.h", "c/wire.h", "c/message.h", "<"]),
   },
   {
     files: /^c\/serve\//,

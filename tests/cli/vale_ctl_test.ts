@@ -37,9 +37,9 @@ async function inMemory(
   return { status, out: context.stdout.text, err: context.stderr.text };
 }
 
-Deno.test("vale-ctl has netmap's options", () => {
+Deno.test("vale-ctl has netmap's options, and two of its own", () => {
   const sorted = (text: string): string => text.match(/\w:?/g)!.sort().join(" ");
-  assert.equal(sorted(getoptString(valeCtlCommand)), sorted("d:a:h:g:l:n:r:C:p:P:m:v"));
+  assert.equal(sorted(getoptString(valeCtlCommand)), sorted("d:a:h:g:l:n:r:C:p:P:m:vN:t:"));
 });
 
 Deno.test("embedded: vale-ctl prints what netmap's prints", async () => {
@@ -131,7 +131,10 @@ Deno.test("vale-ctl tells in the shell's words what helps", async () => {
   assert.match(await hint("-n vi0"), /"vale-ctl -r vi0" removes it/);
   netmap.bridge("vale0").attach("vi0");
   assert.match(await hint("-r vi0"), /"vale-ctl -d vale0:vi0" detaches it/);
-  assert.match(await hint("-p vale0:vi0 -C 0,0"), /Only NICs can be polled/);
+  assert.match(
+    await hint("-p vale0:vi0 -C 0,0"),
+    /Only network interfaces of the system can be polled/,
+  );
   assert.match(await hint("-d vale0:vi1"), /There is no such port: "vale-ctl" lists/);
   using _port = netmap.open("vale0:eph", { slots: 16 });
   assert.match(await hint("-d vale0:eph"), /leaves with that program/);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { ABI, LOOKUP_CALLBACK, SYMBOLS } from "../../ffi/symbols.ts";
-import { BRIDGE, LOOKUP, PORT, TABLE, ValetRequest } from "../../ffi/message.ts";
+import { ATTACH, BRIDGE, LOOKUP, PORT, TABLE, ValetRequest } from "../../ffi/message.ts";
 import { DROP_CAUSES } from "../../ffi/info.ts";
 import { builtLibraryPath } from "../../ffi/build.ts";
 
@@ -99,6 +99,10 @@ Deno.test("messages have the layout that a C compiler gives the structures", asy
     ["offsetof(struct valet_req_lookup, busy)", LOOKUP.busy],
     ["offsetof(struct valet_req_lookup, function)", LOOKUP.function],
     ["offsetof(struct valet_req_lookup, context)", LOOKUP.context],
+    ["sizeof(struct valet_req_attach)", ATTACH.size],
+    ["offsetof(struct valet_req_attach, device)", ATTACH.device],
+    ["offsetof(struct valet_req_attach, netns)", ATTACH.namespace],
+    ["VALET_NETNS_BYTES", ATTACH.namespaceBytes],
     ["sizeof(struct valet_req_port)", PORT.size],
     ["offsetof(struct valet_req_port, bridge)", PORT.bridge],
     ["offsetof(struct valet_req_port, index)", PORT.index],

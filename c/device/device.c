@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#define _GNU_SOURCE /* setns */
+#include "device.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include "af_packet.h"
+#include "link.h"
+#include "program.h"
+#include "tap_device.h"
+
+static int open_interface(const struct device_request *request, struct device **device,
+			  struct device **host_side)
+{
+	struct program_marks marks;
+	struct link link;
+	uint32_t host_index = 0;
+	int rc = link_take(&link, request->name);
+
+	if (rc < 0)
+		return rc;
+	rc = request->kind == DEVICE_AF_XDP ? -EOPNOTSUPP : program_marks_make(&marks);
+	if (rc == 0 && request->host_side)
+		rc = host_side_open(&link, &marks, &host_index, host_side);
+	if (rc == 0)
+		rc = af_packet_open(&link, host_index, &marks, device);
+	if (rc < 0)
+		link_release(&link);
+	return rc;
+}
+
+static int open_here(const struct device_request *request, struct device **device,
+		     struct device **host_side)
+{
+	int rc;
+
+	*device = *host_side = NULL;
+	if (request->kind == DEVICE_TAP)
+		/* The host is at its other end: there is no other side. */
+		return request->host_side ? -EOPNOTSUPP : tap_device_open(request->name, device);
+	rc = open_interface(request, device, host_side);
+	if (rc < 0) {
+		device_close(*host_side);
+		*host_side = NULL;
+	}
+	return rc;
+}
+
+/* ---- in another network namespace ---- */
+
+struct visit {
+	const struct device_request *request;
+	struct device **device, **host_side;
+	int result;
+};
+
+static void *visit(void *argument)
+{
+	struct visit *visit = argument;
+
+	if (setns(visit->request->netns_fd, CLONE_NEWNET) < 0)
+		visit->result = -errno;
+	else
+		visit->result = open_here(visit->request, visit->device, visit->host_side);
+	return NULL;
+}
+
+/* A thread of its own goes there, so that no other ever is in the wrong one. */
+int device_open(const struct device_request *request, struct device **device,
+		struct device **host_side)
+{
+	struct visit there = { .request = request, .device = device, .host_side = host_side };
+	pthread_t thread;
+	int rc;
+
+	if (request->netns_fd < 0)
+		return open_here(request, device, host_side);
+	rc = -pthread_create(&thread, NULL, visit, &there);
+	if (rc < 0)
+		return rc;
+	pthread_join(thread, NULL);
+	return there.result;
+}

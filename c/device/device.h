@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a bridge can be connected to besides its own ports: network interfaces of the system, each
+ * through one of a few kinds of device. A device only moves frames; it knows nothing of netmap.
+ *
+ * A queue belongs to one thread at a time. Negative errno on failure.
+ */
+#ifndef VALET_DEVICE_H
+#define VALET_DEVICE_H
+
+#include <net/if.h>
+#include <stdint.h>
+
+enum device_kind {
+	DEVICE_AUTO, /* the best that can be had */
+	DEVICE_AF_XDP,
+	DEVICE_AF_PACKET,
+	DEVICE_TAP, /* the other end of a TAP interface, made if it does not exist */
+};
+
+struct device_request {
+	char name[IFNAMSIZ];
+	enum device_kind kind;
+	int netns_fd; /* the interface's network namespace; -1: the calling thread's */
+	uint32_t queues; /* wanted; 0: as many as it has */
+	int host_side; /* wanted */
+};
+
+struct device_frame {
+	uint8_t *data; /* the device's virtio-net header first, if it has one; then Ethernet's */
+	uint32_t length; /* bytes */
+};
+
+struct device_part {
+	const uint8_t *data;
+	uint32_t length; /* bytes */
+	uint32_t more; /* the frame goes on with the next part */
+};
+
+enum device_state { DEVICE_GONE, DEVICE_DOWN, DEVICE_UP };
+
+struct device {
+	const struct device_ops *ops;
+	uint32_t queues;
+	/*
+	 * Of the virtio-net header (virtio 1.2, 5.1.6) in front of each frame, which says what work
+	 * is left to do on it. 0: there is none, and frames are whole.
+	 */
+	uint32_t header_bytes;
+};
+
+struct device_ops {
+	const char *name;
+	/*
+	 * Up to `most` frames; they stay where they are until the queue's next receive(). Adds to
+	 * *lost what the system has dropped meanwhile.
+	 */
+	int (*receive)(struct device *device, uint32_t queue, struct device_frame *frames,
+		       uint32_t most, uint64_t *lost);
+	/*
+	 * Sends the first of these, whole frames only. Returns how many parts are done with; fewer
+	 * than `count`: the rest when the queue's fd is ready for it. Adds to *lost the frames that
+	 * were not taken: too long for the interface, or it is down.
+	 */
+	int (*send)(struct device *device, uint32_t queue, const struct device_part *parts,
+		    uint32_t count, uint64_t *lost);
+	/*
+	 * For poll(). After POLLERR look at the interface's state, and then now and again until it
+	 * is up: when one that is down goes for good, nobody tells.
+	 */
+	int (*fd)(struct device *device, uint32_t queue);
+	enum device_state (*state)(struct device *device);
+	/* Leaves the interface as it was. */
+	void (*close)(struct device *device);
+};
+
+/*
+ * Opens an interface and, if wanted, its host's side. -ENODEV: there is no such interface; -EBUSY:
+ * somebody has it; -EPERM; -EOPNOTSUPP: the kernel, or the interface, lacks what it takes.
+ */
+int device_open(const struct device_request *request, struct device **device,
+		struct device **host_side);
+
+static inline void device_close(struct device *device)
+{
+	if (device)
+		device->ops->close(device);
+}
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "link.h"
+
+#include <errno.h>
+#include <net/if_arp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int ask(const struct link *link, unsigned long what, struct ifreq *request)
+{
+	memset(request, 0, sizeof(*request));
+	memcpy(request->ifr_name, link->name, sizeof(request->ifr_name));
+	return ioctl(link->fd, what, request) < 0 ? -errno : 0;
+}
+
+/*
+ * An abstract name can be bound once in a network namespace, and goes with its socket: nobody has
+ * to clean up after a process that died.
+ */
+static int claim(const struct link *link)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int length = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1,
+			      "valet/interface/%u", link->index);
+
+	if (bind(link->fd, (struct sockaddr *)&address,
+		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) == 0)
+		return 0;
+	return errno == EADDRINUSE ? -EBUSY : -errno;
+}
+
+static int look_up(struct link *link)
+{
+	struct ifreq request;
+	int rc = ask(link, SIOCGIFINDEX, &request);
+
+	if (rc < 0)
+		return rc;
+	link->index = (uint32_t)request.ifr_ifindex;
+	rc = ask(link, SIOCGIFHWADDR, &request);
+	if (rc < 0)
+		return rc;
+	if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER)
+		return -EOPNOTSUPP;
+	memcpy(link->mac, request.ifr_hwaddr.sa_data, sizeof(link->mac));
+	rc = ask(link, SIOCGIFMTU, &request);
+	link->mtu = (uint32_t)request.ifr_mtu;
+	return rc;
+}
+
+int link_take(struct link *link, const char *name)
+{
+	int rc;
+
+	memset(link, 0, sizeof(*link));
+	if (strlen(name) >= sizeof(link->name))
+		return -ENODEV;
+	strcpy(link->name, name);
+	link->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (link->fd < 0)
+		return -errno;
+	rc = look_up(link);
+	if (rc == 0)
+		rc = claim(link);
+	if (rc < 0)
+		link_release(link);
+	return rc;
+}
+
+void link_release(struct link *link)
+{
+	if (link->fd >= 0)
+		close(link->fd);
+	link->fd = -1;
+}
+
+enum device_state link_state(const struct link *link)
+{
+	struct ifreq request = { .ifr_ifindex = (int)link->index };
+
+	/* It may have another name by now. */
+	if (ioctl(link->fd, SIOCGIFNAME, &request) < 0 ||
+	    ioctl(link->fd, SIOCGIFFLAGS, &request) < 0)
+		return DEVICE_GONE;
+	return request.ifr_flags & IFF_UP ? DEVICE_UP : DEVICE_DOWN;
+}

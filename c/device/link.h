@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A network interface: what it is, and who has it. */
+#ifndef VALET_DEVICE_LINK_H
+#define VALET_DEVICE_LINK_H
+
+#include <net/if.h>
+#include <stdint.h>
+
+#include "device.h"
+
+struct link {
+	char name[IFNAMSIZ];
+	int fd; /* a socket of its network namespace, which also keeps others from taking it */
+	uint32_t index; /* which stays when it is renamed */
+	uint32_t mtu;
+	uint8_t mac[6];
+};
+
+/*
+ * Looks an interface of the thread's network namespace up and takes it, until link_release() or the
+ * end of the process. -ENODEV, -EBUSY, -EOPNOTSUPP: it is no Ethernet.
+ */
+int link_take(struct link *link, const char *name);
+void link_release(struct link *link);
+enum device_state link_state(const struct link *link);
+
+#endif

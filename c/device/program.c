@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "program.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/if_packet.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* linux/bpf.h of Linux 6.6; older headers lack them. */
+enum {
+	ATTACH_TCX_INGRESS = 46,
+	ATTACH_TCX_EGRESS = 47,
+	VERDICT_NEXT = -1, /* whoever else has a program there */
+	VERDICT_DROP = 2,
+};
+
+/* ---- instructions: Documentation/bpf/standardization/instruction-set.rst of Linux ---- */
+
+#define LOAD(to, from, offset_)                                                             \
+	((struct bpf_insn){ .code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = (to), .src_reg = (from), \
+			    .off = (offset_) })
+#define STORE(to, offset_, from)                                                            \
+	((struct bpf_insn){ .code = BPF_STX | BPF_MEM | BPF_W, .dst_reg = (to), .src_reg = (from), \
+			    .off = (offset_) })
+#define SET(to, value) \
+	((struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = (to), .imm = (value) })
+/* The unsigned value, for a comparison of 32 bits. */
+#define SET_WORD(to, value)                                                     \
+	((struct bpf_insn){ .code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = (to), \
+			    .imm = (int32_t)(value) })
+#define IF_NOT_EQUAL(a, b, jump) \
+	((struct bpf_insn){ .code = BPF_JMP | BPF_JNE | BPF_X, .dst_reg = (a), .src_reg = (b), \
+			    .off = (jump) })
+#define CALL(function) ((struct bpf_insn){ .code = BPF_JMP | BPF_CALL, .imm = (function) })
+#define EXIT() ((struct bpf_insn){ .code = BPF_JMP | BPF_EXIT })
+
+enum {
+	MARK = offsetof(struct __sk_buff, mark),
+	TYPE = offsetof(struct __sk_buff, pkt_type),
+};
+
+/* "If the packet has that mark, take it off and let it pass": falls through otherwise. */
+#define PASS_MARKED(mark)                                                                 \
+	LOAD(2, 1, MARK), SET_WORD(3, mark), IF_NOT_EQUAL(2, 3, 4), SET(2, 0), STORE(1, MARK, 2), \
+		SET(0, VERDICT_NEXT), EXIT()
+#define DROP() SET(0, VERDICT_DROP), EXIT()
+/* "Give it that mark and send it to that interface." */
+#define REDIRECT(mark, index, flags)                                        \
+	SET_WORD(2, mark), STORE(1, MARK, 2), SET(1, (int32_t)(index)), SET(2, flags), \
+		CALL(BPF_FUNC_redirect), EXIT()
+
+/* ---- loading ---- */
+
+/* union bpf_attr of Linux 6.6, as far as needed; a kernel takes a shorter one. */
+struct link_attributes {
+	uint32_t program, target_index, attach_type, flags;
+	uint32_t relative, padding;
+	uint64_t revision;
+};
+
+static int load(const struct bpf_insn *instructions, uint32_t count)
+{
+	union bpf_attr attributes;
+	long fd;
+
+	memset(&attributes, 0, sizeof(attributes));
+	attributes.prog_type = BPF_PROG_TYPE_SCHED_CLS;
+	attributes.insns = (uintptr_t)instructions;
+	attributes.insn_cnt = count;
+	attributes.license = (uintptr_t) "Dual BSD/GPL";
+	memcpy(attributes.prog_name, "valet", sizeof("valet"));
+	fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof(attributes));
+	return fd < 0 ? -errno : (int)fd;
+}
+
+static int attach(const struct bpf_insn *instructions, size_t bytes, uint32_t index,
+		  uint32_t attach_type)
+{
+	struct link_attributes attributes = { .target_index = index, .attach_type = attach_type };
+	int program = load(instructions, (uint32_t)(bytes / sizeof(*instructions)));
+	long fd;
+
+	if (program < 0)
+		return program;
+	attributes.program = (uint32_t)program;
+	fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes));
+	if (fd < 0)
+		fd = errno == EINVAL ? -EOPNOTSUPP : -errno;
+	close(program); /* the link holds it */
+	return (int)fd;
+}
+
+int program_marks_make(struct program_marks *marks)
+{
+	/* Hard to guess, so that nobody's packets look like ours by chance or on purpose. */
+	do {
+		if (getrandom(marks, sizeof(*marks), 0) != sizeof(*marks))
+			return -EIO;
+	} while (!marks->sent || !marks->to_host || !marks->from_host);
+	return 0;
+}
+
+int program_on_ingress(uint32_t index, const struct program_marks *marks)
+{
+	const struct bpf_insn program[] = { PASS_MARKED(marks->to_host), DROP() };
+
+	return attach(program, sizeof(program), index, ATTACH_TCX_INGRESS);
+}
+
+int program_on_egress(uint32_t index, uint32_t to_index, const struct program_marks *marks)
+{
+	const struct bpf_insn lonely[] = { PASS_MARKED(marks->sent), DROP() };
+	const struct bpf_insn program[] = { PASS_MARKED(marks->sent),
+					    REDIRECT(marks->from_host, to_index, 0) };
+
+	if (!to_index)
+		return attach(lonely, sizeof(lonely), index, ATTACH_TCX_EGRESS);
+	return attach(program, sizeof(program), index, ATTACH_TCX_EGRESS);
+}
+
+int program_to_us(uint32_t index, const struct program_marks *marks)
+{
+	const struct bpf_insn program[] = { PASS_MARKED(marks->from_host), DROP() };
+
+	return attach(program, sizeof(program), index, ATTACH_TCX_EGRESS);
+}
+
+int program_to_host(uint32_t index, uint32_t to_index, const struct program_marks *marks)
+{
+	/*
+	 * A redirected packet counts as one for this host, whomever it is for: those that the
+	 * bridge floods and that are for others have to stop here.
+	 */
+	const struct bpf_insn program[] = {
+		LOAD(2, 1, TYPE),
+		SET(3, PACKET_OTHERHOST),
+		IF_NOT_EQUAL(2, 3, 2),
+		DROP(),
+		REDIRECT(marks->to_host, to_index, BPF_F_INGRESS),
+	};
+
+	return attach(program, sizeof(program), index, ATTACH_TCX_INGRESS);
+}

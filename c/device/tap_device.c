@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tap_device.h"
+
+#include <errno.h>
+#include <linux/if_tun.h>
+#include <net/if_arp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "../valet.h"
+
+enum {
+	FRAME_BYTES_MAX = 66 * 1024,
+	AREA_BYTES = 8 * FRAME_BYTES_MAX, /* for the frames of one batch */
+	PARTS_MAX = 64,
+};
+
+struct tap {
+	struct device device;
+	struct link link; /* of the interface whose host's side it is; no fd: it is none */
+	int fd;
+	int from_host, to_host; /* links of programs */
+	uint8_t *area;
+};
+
+static struct tap *of(struct device *device)
+{
+	return (struct tap *)device;
+}
+
+static int tap_receive(struct device *device, uint32_t queue, struct device_frame *frames,
+		       uint32_t most, uint64_t *lost)
+{
+	struct tap *tap = of(device);
+	uint32_t count = 0, used = 0;
+
+	(void)queue;
+	(void)lost;
+	while (count < most && used + FRAME_BYTES_MAX <= AREA_BYTES) {
+		ssize_t bytes = read(tap->fd, tap->area + used, FRAME_BYTES_MAX);
+
+		if (bytes <= 0)
+			break;
+		frames[count++] = (struct device_frame){ .data = tap->area + used,
+							 .length = (uint32_t)bytes };
+		used += ((uint32_t)bytes + 63) & ~63u;
+	}
+	return (int)count;
+}
+
+static int tap_send(struct device *device, uint32_t queue, const struct device_part *parts,
+		    uint32_t count, uint64_t *lost)
+{
+	struct tap *tap = of(device);
+	uint32_t done = 0;
+
+	(void)queue;
+	while (done < count) {
+		struct iovec vectors[PARTS_MAX];
+		uint32_t pieces = 0;
+		int more;
+
+		do {
+			const struct device_part *part = &parts[done + pieces];
+
+			vectors[pieces++] = (struct iovec){ (void *)(uintptr_t)part->data,
+							    part->length };
+			more = part->more;
+		} while (more && pieces < PARTS_MAX && done + pieces < count);
+		if (writev(tap->fd, vectors, (int)pieces) < 0) {
+			if (errno == EAGAIN || errno == EINTR)
+				break;
+			(*lost)++; /* EIO: the interface is down */
+		}
+		done += pieces;
+	}
+	return (int)done;
+}
+
+/* Down or up: it tells when it goes. */
+static enum device_state tap_state(struct device *device)
+{
+	struct ifreq request;
+
+	return ioctl(of(device)->fd, TUNGETIFF, &request) == 0 ? DEVICE_UP : DEVICE_GONE;
+}
+
+static int tap_fd(struct device *device, uint32_t queue)
+{
+	(void)queue;
+	return of(device)->fd;
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+static void tap_close(struct device *device)
+{
+	struct tap *tap = of(device);
+
+	close_fd(tap->from_host);
+	close_fd(tap->to_host);
+	close_fd(tap->fd);
+	free(tap->area);
+	free(tap);
+}
+
+static const struct device_ops operations = {
+	.name = "tap",
+	.receive = tap_receive,
+	.send = tap_send,
+	.fd = tap_fd,
+	.state = tap_state,
+	.close = tap_close,
+};
+
+static int make(const char *name, char *actual, struct tap **out)
+{
+	struct tap *tap = calloc(1, sizeof(*tap));
+	int rc = -ENOMEM;
+
+	if (!tap)
+		return -ENOMEM;
+	tap->device = (struct device){ .ops = &operations, .queues = 1 };
+	tap->from_host = tap->to_host = tap->fd = -1;
+	tap->area = malloc(AREA_BYTES);
+	if (tap->area)
+		rc = tap->fd = valet_tap_open(name, actual);
+	if (rc < 0) {
+		tap_close(&tap->device);
+		return rc;
+	}
+	*out = tap;
+	return 0;
+}
+
+int tap_device_open(const char *name, struct device **out)
+{
+	char actual[IFNAMSIZ];
+	struct tap *tap;
+	int rc = make(name, actual, &tap);
+
+	if (rc == 0)
+		*out = &tap->device;
+	return rc;
+}
+
+/* ---- the host's side ---- */
+
+/* As the interface itself: what is for the host is told apart by the address. */
+static int dress(int socket_fd, const char *name, const struct link *link, uint32_t *index)
+{
+	struct ifreq request;
+
+	memset(&request, 0, sizeof(request));
+	memcpy(request.ifr_name, name, sizeof(request.ifr_name));
+	request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+	memcpy(request.ifr_hwaddr.sa_data, link->mac, sizeof(link->mac));
+	if (ioctl(socket_fd, SIOCSIFHWADDR, &request) < 0)
+		return -errno;
+	request.ifr_mtu = (int)link->mtu;
+	if (ioctl(socket_fd, SIOCSIFMTU, &request) < 0)
+		return -errno;
+	if (ioctl(socket_fd, SIOCGIFINDEX, &request) < 0)
+		return -errno;
+	*index = (uint32_t)request.ifr_ifindex;
+	return 0;
+}
+
+static int raise_up(int socket_fd, const char *name)
+{
+	struct ifreq request;
+
+	memset(&request, 0, sizeof(request));
+	memcpy(request.ifr_name, name, sizeof(request.ifr_name));
+	request.ifr_flags = IFF_UP | IFF_NOARP;
+	return ioctl(socket_fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
+}
+
+int host_side_open(const struct link *link, const struct program_marks *marks, uint32_t *index,
+		   struct device **out)
+{
+	char name[IFNAMSIZ], actual[IFNAMSIZ];
+	struct tap *tap;
+	int rc;
+
+	snprintf(name, sizeof(name), "vhost%u", link->index);
+	rc = make(name, actual, &tap);
+	if (rc < 0)
+		return rc;
+	tap->link = *link;
+	rc = dress(link->fd, actual, link, index);
+	/* Before it is up: the stack's own packets for it, as for any new interface, stop there. */
+	if (rc == 0)
+		rc = tap->from_host = program_to_us(*index, marks);
+	if (rc >= 0)
+		rc = tap->to_host = program_to_host(*index, link->index, marks);
+	if (rc >= 0)
+		rc = raise_up(link->fd, actual);
+	if (rc < 0) {
+		tap_close(&tap->device);
+		return rc;
+	}
+	*out = &tap->device;
+	return 0;
+}

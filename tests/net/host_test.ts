@@ -1,0 +1,106 @@
+// The host's side of an interface, and TAP interfaces: stacks that are no further hosts on a wire.
+import assert from "node:assert/strict";
+import { throwsCode } from "../contract/backends.ts";
+import { Host, ip, testNet, until } from "./scene.ts";
+
+testNet(
+  "the host keeps its connection while its interface is attached and detached",
+  async (scene) => {
+    const red = scene.host(), blue = scene.host();
+    const look = () =>
+      (red.run("ip", "addr", "show", "eth0") + red.run("ip", "route")).replace(" tentative", "");
+    const before = look();
+    // red and blue are wired to each other by the switch's other ends; red's own eth0 is attached as well
+    scene.attach(red);
+    scene.attach(blue);
+    assert.equal(red.ping(blue.ip4), 3);
+    const server = new Deno.Command("ip", {
+      args: blue.command("iperf3", "-s", "-1", "-B", blue.ip4).slice(1),
+      stdout: "null",
+    }).spawn();
+    await until("iperf3 listens", () => blue.run("ss", "-Hltn").includes(":5201"));
+    const client = new Deno.Command("ip", {
+      args: red.command("iperf3", "-J", "-c", blue.ip4, "-t", "3").slice(1),
+      stdout: "piped",
+    }).spawn();
+    await until("it is connected", () => red.run("ss", "-Htn").includes(":5201"));
+    const other = scene.netmap.bridge("vale1"), { namespace } = red;
+    for (let i = 0; i < 2; i++) {
+      assert.equal(other.attach("eth0", { namespace, hostRings: true }), 0);
+      assert.deepEqual(other.ports().map((port) => port.interface), ["eth0", "eth0^"]);
+      const sent = other.counters()["eth0^"].txPackets;
+      await until(
+        "the host's packets cross the bridge",
+        () => other.counters()["eth0^"].txPackets > sent + 100,
+      );
+      assert.equal(red.ping(blue.ip4), 3);
+      assert.equal(red.ping(blue.ip6), 3);
+      throwsCode("EINVAL", () => other.detach("eth0^"));
+      other.detach("eth0");
+      assert.deepEqual(other.ports(), []);
+    }
+    const result = JSON.parse(new TextDecoder().decode((await client.output()).stdout));
+    await server.status;
+    assert.equal(result.error, undefined);
+    assert.ok(result.end.sum_received.bytes > 1e6);
+    assert.equal(look(), before);
+    assert.doesNotMatch(red.run("ip", "link"), /vhost/);
+  },
+);
+
+testNet("without its host's side an interface is cut off from the host", (scene) => {
+  const [red, blue] = scene.joined(2);
+  const other = scene.netmap.bridge("vale1"), { namespace } = red;
+  assert.equal(red.ping(blue.ip4), 3);
+  other.attach("eth0", { namespace });
+  assert.ok(!red.reaches(blue.ip4));
+  other.detach("eth0");
+  assert.ok(red.reaches(blue.ip4));
+});
+
+testNet("TAP interfaces join namespaces", async (scene) => {
+  const hosts = [1, 2].map((number) => {
+    const host = new Host(`${scene.namespace}${number}`, number);
+    scene.hosts.push(host);
+    const { namespace } = host;
+    ip("netns", "add", namespace);
+    scene.bridge.attach("eth0", { namespace, device: "tap" });
+    scene.bridge.detach("eth0");
+    assert.throws(() => ip("-n", namespace, "link", "show", "eth0")); // it was made, and is gone
+    ip("-n", namespace, "tuntap", "add", `tap${number}`, "mode", "tap"); // one that stays
+    scene.bridge.attach(`tap${number}`, { namespace, device: "tap" });
+    ip("-n", namespace, "addr", "add", `${host.ip4}/24`, "dev", `tap${number}`);
+    ip("-n", namespace, "addr", "add", `${host.ip6}/64`, "dev", `tap${number}`, "nodad");
+    ip("-n", namespace, "link", "set", `tap${number}`, "up");
+    return host;
+  });
+  const [red, blue] = hosts;
+  for (const size of [0, 1, 1000, 1472, 1473, 20_000]) {
+    assert.equal(red.ping(blue.ip4, { size }), 3, `IPv4, ${size} bytes`);
+    assert.equal(blue.ping(red.ip6, { size }), 3, `IPv6, ${size} bytes`);
+  }
+  assert.equal(red.ping(blue.ip4, { count: 10_000, flood: true }), 10_000);
+  for (const direction of [[], ["-R"]]) {
+    const { rate } = await red.iperf(blue, ...direction);
+    assert.ok(rate > 1e6, `${rate}`);
+  }
+  scene.bridge.detach("tap1");
+  ip("-n", red.namespace, "link", "show", "tap1"); // still there
+  ip("-n", blue.namespace, "link", "del", "tap2");
+  await until("its port has left", () => scene.bridge.ports().length === 0);
+});
+
+testNet("TAP and veth meet, whatever work they leave to each other", async (scene) => {
+  const [red] = scene.joined(1);
+  const blue = new Host(`${scene.namespace}b`, 2);
+  scene.hosts.push(blue);
+  ip("netns", "add", blue.namespace);
+  scene.bridge.attach("tap0", { namespace: blue.namespace, device: "tap" });
+  ip("-n", blue.namespace, "addr", "add", `${blue.ip4}/24`, "dev", "tap0");
+  ip("-n", blue.namespace, "link", "set", "tap0", "up");
+  for (const size of [0, 1472, 5000]) assert.equal(red.ping(blue.ip4, { size }), 3);
+  for (const direction of [[], ["-R"]]) {
+    const { rate } = await red.iperf(blue, ...direction);
+    assert.ok(rate > 1e6, `${rate}`);
+  }
+});

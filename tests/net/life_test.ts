@@ -1,0 +1,175 @@
+// What becomes of interfaces that are attached: when they are detached, deleted, renamed, down, changed.
+import assert from "node:assert/strict";
+import { codeOf, throwsCode } from "../contract/backends.ts";
+import { ip, run, type Scene, testNet, until } from "./scene.ts";
+
+/** How an interface of the switch's namespace looks: flags, MTU, promiscuity, queueing disciplines. */
+function look(scene: Scene, name: string): string {
+  const text = ip("-n", scene.namespace, "-d", "link", "show", name) +
+    run(["tc", "-n", scene.namespace, "qdisc", "show", "dev", name]);
+  return text + run(["ip", "netns", "exec", scene.namespace, "ethtool", "-k", name]);
+}
+
+/** Lists the ports that are there. */
+function portNames(scene: Scene): string[] {
+  return scene.bridge.ports().map((port) => port.interface);
+}
+
+testNet("a detached interface is as it was, and the system's own again", (scene) => {
+  const red = scene.host(), blue = scene.host();
+  ip("-n", scene.namespace, "addr", "add", "10.213.0.9/24", "dev", "p0");
+  assert.equal(red.ping("10.213.0.9"), 3);
+  const before = look(scene, "p0");
+  assert.deepEqual([scene.attach(red), scene.attach(blue)], [0, 1]);
+  assert.equal(red.ping(blue.ip4), 3);
+  assert.ok(!red.reaches("10.213.0.9")); // the system does not hear it
+  assert.deepEqual([scene.bridge.detach("p0"), scene.bridge.detach("p1")], [0, 1]);
+  assert.equal(look(scene, "p0"), before);
+  assert.equal(red.ping("10.213.0.9"), 3);
+  throwsCode("ENXIO", () => scene.bridge.detach("p0"));
+  assert.equal(scene.attach(red), 0); // and again
+});
+
+testNet("an interface that is deleted leaves the bridge, and nothing else does", async (scene) => {
+  const [red, blue, green] = scene.joined(3);
+  assert.equal(red.ping(green.ip4), 3);
+  ip("-n", scene.namespace, "link", "del", "p1");
+  await until("it has left", () => portNames(scene).length === 2);
+  assert.deepEqual(portNames(scene), ["p0", "p2"]);
+  throwsCode("ENXIO", () => scene.bridge.detach("p1"));
+  assert.equal(red.ping(green.ip4), 3);
+  assert.ok(!red.reaches(blue.ip4));
+  throwsCode("EINVAL", () => scene.attach(blue));
+});
+
+testNet("a host's namespace that is deleted takes its port along", async (scene) => {
+  const [red, blue, green] = scene.joined(3);
+  ip("netns", "del", blue.namespace);
+  await until("its port has left", () => portNames(scene).length === 2);
+  assert.equal(red.ping(green.ip4), 3);
+});
+
+testNet(
+  "an interface that is down carries nothing, and goes on when it is up again",
+  async (scene) => {
+    const [red, blue, green] = scene.joined(3);
+    assert.equal(red.ping(blue.ip4), 3);
+    ip("-n", scene.namespace, "link", "set", "p1", "down");
+    assert.ok(!red.reaches(blue.ip4));
+    assert.equal(red.ping(green.ip4), 3);
+    assert.ok(scene.bridge.counters()["p1"].drops.interface > 0);
+    ip("-n", scene.namespace, "link", "set", "p1", "up");
+    await until("it goes on", () => red.reaches(blue.ip4));
+    assert.equal(red.ping(blue.ip4), 3);
+  },
+);
+
+testNet("an interface can be attached while it is down", async (scene) => {
+  const [red] = scene.joined(1);
+  const blue = scene.host();
+  ip("-n", scene.namespace, "link", "set", "p1", "down");
+  scene.attach(blue);
+  ip("-n", scene.namespace, "link", "set", "p1", "up");
+  await until("it goes on", () => red.reaches(blue.ip4));
+});
+
+testNet("a renamed interface keeps its port, by the name that it was attached by", (scene) => {
+  const [red, blue] = scene.joined(2);
+  ip("-n", scene.namespace, "link", "set", "p1", "name", "other");
+  assert.equal(red.ping(blue.ip4), 3);
+  assert.deepEqual(portNames(scene), ["p0", "p1"]);
+  throwsCode("EBUSY", () => scene.bridge.attach("other", { namespace: scene.namespace }));
+  scene.bridge.detach("p1");
+  assert.equal(scene.bridge.attach("other", { namespace: scene.namespace }), 1);
+  assert.equal(red.ping(blue.ip4), 3);
+});
+
+testNet("an MTU that changes: frames that are too long are counted", (scene) => {
+  const [red, blue] = scene.joined(2);
+  assert.equal(red.ping(blue.ip4, { size: 1400 }), 3);
+  ip("-n", scene.namespace, "link", "set", "p1", "mtu", "1000");
+  red.run("sh", "-c", `ping -q -c 1 -W 1 -s 1400 ${blue.ip4} || true`);
+  assert.ok(scene.bridge.counters()["p1"].drops.interface > 0);
+  assert.equal(red.ping(blue.ip4, { size: 900 }), 3);
+});
+
+testNet("what cannot be attached says why", (scene) => {
+  scene.joined(1);
+  scene.host();
+  const { namespace } = scene;
+  const attach = (name: string, options = {}) => () =>
+    scene.bridge.attach(name, { namespace, ...options });
+  assert.match(throwsCode("EINVAL", attach("nosuch")).message, /no such interface/i);
+  throwsCode("EBUSY", attach("p0"));
+  throwsCode("EBUSY", () => scene.netmap.bridge("vale1").attach("p0", { namespace }));
+  assert.match(throwsCode("EOPNOTSUPP", attach("lo")).message, /no Ethernet/);
+  assert.match(throwsCode("ENOENT", attach("p1", { namespace: "none" })).message, /namespace/);
+  throwsCode("EBUSY", () => scene.netmap.open("vale0:p0"));
+  assert.deepEqual(portNames(scene), ["p0"]);
+});
+
+testNet("a namespace is known by its name, its path and its processes", async (scene) => {
+  const [red, blue] = [scene.host(), scene.host()];
+  scene.bridge.attach("p0", { namespace: `/run/netns/${scene.namespace}` });
+  const inside = new Deno.Command("ip", {
+    args: ["netns", "exec", scene.namespace, "sleep", "60"],
+  }).spawn();
+  try {
+    const own = Deno.readLinkSync("/proc/self/ns/net");
+    await until("it is there", () => Deno.readLinkSync(`/proc/${inside.pid}/ns/net`) !== own);
+    scene.bridge.attach("p1", { namespace: inside.pid });
+  } finally {
+    inside.kill();
+    await inside.status;
+  }
+  assert.equal(red.ping(blue.ip4), 3);
+});
+
+testNet("counters tell that a port is an interface, and count both ways", (scene) => {
+  const [red, blue] = scene.joined(2);
+  assert.equal(red.ping(blue.ip4, { count: 100, flood: true }), 100);
+  const { kind, rxPackets, txPackets } = scene.bridge.counters()["p0"];
+  assert.equal(kind, "nic");
+  assert.ok(rxPackets >= 100 && txPackets >= 100);
+  assert.equal(codeOf(() => scene.bridge.startPolling("p0", { firstCpu: 0 })), "");
+  assert.equal(red.ping(blue.ip4), 3);
+  throwsCode("EFAULT", () => scene.bridge.startPolling("p0", { firstCpu: 0 }));
+  scene.bridge.stopPolling("p0");
+  throwsCode("EFAULT", () => scene.bridge.stopPolling("p0"));
+  throwsCode("EINVAL", () => scene.bridge.startPolling("p0", { firstCpu: 9999 }));
+  assert.equal(red.ping(blue.ip4), 3);
+});
+
+testNet("a process that is killed leaves its interfaces as it found them", async (scene) => {
+  const red = scene.host(), blue = scene.host(), { namespace } = scene;
+  ip("-n", namespace, "addr", "add", "10.213.0.9/24", "dev", "p0");
+  assert.equal(red.ping("10.213.0.9"), 3);
+  const before = look(scene, "p0");
+  const mod = new URL("../../mod.ts", import.meta.url).href;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "eval",
+      `import { Netmap } from "${mod}";
+       const bridge = Netmap.open({ backend: "embedded" }).bridge("vale0");
+       bridge.attach("p0", { namespace: "${namespace}", hostRings: true });
+       bridge.attach("p1", { namespace: "${namespace}" });
+       console.log("attached");
+       setInterval(() => {}, 1000);`,
+    ],
+    stdout: "piped",
+  }).spawn();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    assert.match((await reader.read()).value ?? "", /attached/);
+    assert.equal(red.ping(blue.ip4), 3);
+    throwsCode("EBUSY", () => scene.attach(red)); // another process has it
+  } finally {
+    child.kill("SIGKILL");
+    await child.status;
+    await reader.cancel();
+  }
+  await until("the system hears it again", () => red.reaches("10.213.0.9"));
+  await until("it looks as before", () => look(scene, "p0") === before);
+  assert.doesNotMatch(ip("-n", namespace, "link"), /vhost/);
+  assert.equal(scene.attach(red), 0);
+});

@@ -1,0 +1,259 @@
+/**
+ * Network namespaces that are joined by nothing but a bridge, for tests with real network stacks:
+ *
+ *     red            eth0 --veth-- p0 \
+ *     10.1.X.1                         switch: only the ends p0, p1 ... of the pairs; no addresses
+ *     blue           eth0 --veth-- p1 /
+ *     10.1.X.2
+ *
+ * The bridge is in the test's process or in a daemon, which are in neither of them, and attaches p0, p1
+ * by the name of their namespace. No packet of a test leaves the namespaces that it made.
+ *
+ * `VALET_NET_SECONDS` is how long each measurement runs (default 1), for the numbers that tests print.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { type AttachOptions, type Bridge, Netmap } from "../../mod.ts";
+import { useTestDaemon } from "../contract/daemon.ts";
+
+/** Seconds that a measurement runs. */
+export const SECONDS = Number(Deno.env.get("VALET_NET_SECONDS") ?? 1);
+
+const noDaemon = await useTestDaemon();
+// The daemon ends when nobody is connected for a while
+const kept = noDaemon === undefined ? Netmap.open({ backend: "daemon" }) : undefined;
+addEventListener("unload", () => kept?.close());
+
+const seed: string = crypto.randomUUID().slice(0, 4);
+let count = 0;
+
+function whyMissing(): string | undefined {
+  if (Deno.uid() !== 0) return "only root can make network namespaces";
+  for (const tool of ["ip", "ping", "iperf3"]) {
+    try {
+      new Deno.Command(tool, {
+        args: [tool === "ip" ? "-V" : "-h"],
+        stdout: "null",
+        stderr: "null",
+      })
+        .outputSync();
+    } catch {
+      return `there is no ${tool} (Debian: iproute2, iputils-ping, iperf3)`;
+    }
+  }
+  try {
+    ip("netns", "add", `vt${seed}`);
+    ip("netns", "del", `vt${seed}`);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Runs ip(8), and returns what it prints. */
+export function ip(...args: string[]): string {
+  return run(["ip", ...args]);
+}
+
+/** Runs a program, and returns what it prints; throws with it when it fails. */
+export function run(command: readonly string[], check = true): string {
+  const { success, stdout, stderr } = new Deno.Command(command[0], { args: command.slice(1) })
+    .outputSync();
+  const text = new TextDecoder().decode(stdout);
+  if (success || !check) return text;
+  throw new Error(`${command.join(" ")}: ${text}${new TextDecoder().decode(stderr)}`);
+}
+
+/** Waits until something holds. */
+export async function until(what: string, holds: () => boolean): Promise<void> {
+  for (const end = Date.now() + 30_000; !holds();) {
+    if (Date.now() > end) assert.fail(`Still not so after 30 s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** A host: a namespace with a network stack. */
+export class Host {
+  /** Its namespace. */
+  readonly namespace: string;
+  /** Its addresses. */
+  readonly ip4: string;
+  /** The same. */
+  readonly ip6: string;
+
+  /** Made by the scene. */
+  constructor(namespace: string, number: number) {
+    this.namespace = namespace;
+    this.ip4 = `10.213.0.${number}`;
+    this.ip6 = `fd00:213::${number}`;
+  }
+
+  /** What runs a program there. */
+  command(...command: string[]): string[] {
+    return ["ip", "netns", "exec", this.namespace, ...command];
+  }
+
+  /** Runs a program there, and returns what it prints. */
+  run(...command: string[]): string {
+    return run(this.command(...command));
+  }
+
+  /**
+   * Runs ping(8); how many of `count` were answered. ping itself waits for no longer than two round trips
+   * once it has seen one, so on a loaded machine the replies that the system has had count.
+   */
+  ping(to: string, options: { count?: number; size?: number; flood?: boolean } = {}): number {
+    const { count = 3, size = 56, flood = false } = options;
+    const args = ["-q", "-n", "-c", `${count}`, "-s", `${size}`, "-W", "5"];
+    args.push(...flood ? ["-f"] : ["-i", "0.05"]);
+    const before = this.#echoReplies(to);
+    run(this.command("ping", ...args, to), false);
+    const received = () => this.#echoReplies(to) - before;
+    for (const end = Date.now() + 20_000; received() < count && Date.now() < end;) {
+      run(["sleep", "0.1"]);
+    }
+    return received();
+  }
+
+  /** Whether one ping is answered within a second. */
+  reaches(to: string): boolean {
+    return / 1 received/.test(
+      run(this.command("ping", "-q", "-n", "-c", "1", "-W", "1", to), false),
+    );
+  }
+
+  #echoReplies(to: string): number {
+    if (to.includes(":")) {
+      return Number(/^Icmp6InEchoReplies\s+(\d+)/m.exec(this.run("cat", "/proc/net/snmp6"))?.[1]);
+    }
+    const lines = this.run("grep", "^Icmp:", "/proc/net/snmp").split("\n").map((line) =>
+      line.split(" ")
+    );
+    return Number(lines[1][lines[0].indexOf("InEchoReps")]);
+  }
+
+  /**
+   * Measures with iperf3: bits a second that arrived, and what was lost of UDP on the way, in percent.
+   * What reached a host whose program was too slow to read it was not lost there.
+   */
+  async iperf(server: Host, ...args: string[]): Promise<{ rate: number; lost: number }> {
+    const unread = this.#unread() + server.#unread();
+    const serving = new Deno.Command("ip", {
+      args: server.command("iperf3", "-s", "-1", "-B", server.ip4).slice(1),
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    await until("iperf3 listens", () => server.run("ss", "-Hltn").includes(`${server.ip4}:5201`));
+    const text = this.run("iperf3", "-J", "-c", server.ip4, "-t", `${SECONDS}`, ...args);
+    await serving.status;
+    const { sum, sum_received } = JSON.parse(text).end;
+    const lost = (sum?.lost_packets ?? 0) - (this.#unread() + server.#unread() - unread);
+    return {
+      rate: (sum_received ?? sum).bits_per_second,
+      lost: Math.max(0, lost) / (sum?.packets ?? 1) * 100,
+    };
+  }
+
+  /** UDP packets that its programs did not read in time. */
+  #unread(): number {
+    const lines = this.run("grep", "^Udp:", "/proc/net/snmp").split("\n").map((line) =>
+      line.split(" ")
+    );
+    return Number(lines[1][lines[0].indexOf("RcvbufErrors")]);
+  }
+}
+
+/** What is there for one test. Closing it takes everything away. */
+export class Scene implements AsyncDisposable {
+  /** Where the ends of the pairs are. */
+  readonly namespace: string;
+  /** The netmap. */
+  readonly netmap: Netmap;
+  /** The bridge. */
+  readonly bridge: Bridge;
+  /** Those that have been made. */
+  readonly hosts: Host[] = [];
+  readonly #name = `vt${seed}${(count++).toString(36)}`;
+
+  /** Made for each test. */
+  constructor(backend: "embedded" | "daemon") {
+    this.namespace = `${this.#name}s`;
+    ip("netns", "add", this.namespace);
+    this.netmap = Netmap.open({ backend, instance: this.#name });
+    this.bridge = this.netmap.bridge("vale0");
+  }
+
+  /** Makes a host, whose link ends in `p0`, `p1` ... of the switch's namespace. */
+  host(options: { mtu?: number } = {}): Host {
+    const { mtu = 1500 } = options;
+    const number = this.hosts.length;
+    const host = new Host(`${this.#name}h${number}`, number + 1);
+    this.hosts.push(host);
+    const { namespace } = host;
+    ip("netns", "add", namespace);
+    const link = ["link", "add", `p${number}`, "mtu", `${mtu}`, "type", "veth"];
+    ip("-n", this.namespace, ...link, "peer", "name", "eth0", "mtu", `${mtu}`, "netns", namespace);
+    ip("-n", namespace, "addr", "add", `${host.ip4}/24`, "dev", "eth0");
+    ip("-n", namespace, "addr", "add", `${host.ip6}/64`, "dev", "eth0", "nodad");
+    ip("-n", namespace, "link", "set", "eth0", "up");
+    ip("-n", namespace, "link", "set", "lo", "up");
+    ip("-n", this.namespace, "link", "set", `p${number}`, "up");
+    return host;
+  }
+
+  /** Attaches the other end of a host's link. */
+  attach(host: Host, options: AttachOptions = {}): number {
+    const { namespace } = this;
+    return this.bridge.attach(`p${this.hosts.indexOf(host)}`, { namespace, ...options });
+  }
+
+  /** Hosts that the bridge joins. */
+  joined(number: number, options: AttachOptions & { mtu?: number } = {}): Host[] {
+    const { mtu, ...attach } = options;
+    return Array.from({ length: number }, () => {
+      const host = this.host(mtu === undefined ? {} : { mtu });
+      this.attach(host, attach);
+      return host;
+    });
+  }
+
+  /** Detaches all that is attached. */
+  detachAll(): void {
+    for (const port of this.bridge.ports()) {
+      if (!port.interface.endsWith("^")) this.bridge.detach(port.interface);
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.detachAll();
+      this.netmap.close();
+    } finally {
+      for (const { namespace } of this.hosts) run(["ip", "netns", "del", namespace], false);
+      run(["ip", "netns", "del", this.namespace], false);
+    }
+    return Promise.resolve();
+  }
+}
+
+const missing = whyMissing();
+
+/** A test for the engine in this process, and for the daemon. */
+export function testNet(name: string, body: (scene: Scene) => void | Promise<void>): void {
+  for (const backend of ["embedded", "daemon"] as const) {
+    const why = missing ?? (backend === "daemon" ? noDaemon : undefined);
+    Deno.test({
+      name: `${backend}: ${name}${why === undefined ? "" : ` (skipped: ${why})`}`,
+      ignore: why !== undefined,
+      // What starts the daemon ends at some time during the first test
+      sanitizeOps: false,
+      sanitizeResources: false,
+      fn: async () => {
+        await using scene = new Scene(backend);
+        await body(scene);
+      },
+    });
+  }
+}
