@@ -8,6 +8,7 @@
 #include "backend/daemon_lookup.h"
 #include "backend/memory.h"
 #include "engine/batch.h"
+#include "engine/lookup_copy.h"
 #include "handle.h"
 #include "message.h"
 #include "sync_loop.h"
@@ -150,18 +151,30 @@ int32_t valet_close(int32_t number)
 
 struct valet_packet *valet_batch_address(uint32_t batch_id)
 {
+	struct lookup_copy *copy;
 	struct batch *batch;
 
 	if (batch_id >= LOOKUP_ID_BASE)
 		return lookup_batch_address(batch_id);
+	copy = lookup_copy_by_id(batch_id);
+	if (copy)
+		return copy->packets;
 	batch = batch_by_id(batch_id);
 	return batch ? batch->packet : NULL;
 }
 
 int32_t valet_region_address(uint32_t region_id, uint64_t *out)
 {
+	struct lookup_copy *copy;
+
 	if (region_id >= LOOKUP_ID_BASE)
 		return lookup_region_address(region_id, out);
+	copy = lookup_copy_by_id(region_id);
+	if (copy) {
+		out[0] = (uintptr_t)copy->frames;
+		out[1] = sizeof(copy->frames);
+		return 0;
+	}
 	return memory_region_address(region_id, out);
 }
 

@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "engine/lookup_copy.h"
 #include "uapi/netmap.h"
 #include "valet_lookup.h"
 
@@ -135,8 +136,7 @@ struct lookup_window {
 	uint32_t pad2[12];
 
 	/* `data` is an offset from the window's start. */
-	struct valet_packet packets[VALET_BATCH_PACKETS];
-	uint8_t frames[VALET_BATCH_PACKETS * 2048];
+	struct lookup_copy copy;
 };
 
 /*

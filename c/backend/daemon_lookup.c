@@ -95,7 +95,8 @@ static void serve(struct channel *channel)
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++)
-		window->packets[i].data = (uint8_t *)window + (uintptr_t)window->packets[i].data;
+		window->copy.packets[i].data =
+			(uint8_t *)window + (uintptr_t)window->copy.packets[i].data;
 	inside++;
 	result = channel->function(channel->place->id, channel->place->id, count, window->source);
 	inside--;

@@ -70,7 +70,7 @@ struct valet_packet *lookup_batch_address(uint32_t id)
 {
 	struct place *place = place_of(id);
 
-	return place ? place->window->packets : NULL;
+	return place ? place->window->copy.packets : NULL;
 }
 
 int lookup_region_address(uint32_t id, uint64_t *out)

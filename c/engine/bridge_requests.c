@@ -205,7 +205,7 @@ static int lookup_set(struct bridge *bridge, struct valet_req_lookup *body)
 	if (body->kind > VALET_LOOKUP_SCRIPT || (body->kind && !body->function))
 		return -EINVAL;
 	if (!body->kind && body->function && !is_set(bridge, body->function)) {
-		body->busy = bridge_reclaim(bridge) > 0;
+		body->busy = bridge_reclaim(bridge) > 0 || thread_life_is_inside();
 		return 0;
 	}
 	if (body->kind == VALET_LOOKUP_SCRIPT) {
@@ -216,7 +216,8 @@ static int lookup_set(struct bridge *bridge, struct valet_req_lookup *body)
 	rc = bridge_set_lookup(bridge, &lookup);
 	if (rc < 0)
 		return rc;
-	body->busy = (uint32_t)rc;
+	/* From where it was called the one before may be this function's caller, who has given up. */
+	body->busy = rc > 0 || thread_life_is_inside();
 	return 0;
 }
 

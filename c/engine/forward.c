@@ -17,7 +17,7 @@ int bridge_forward_allowed(void)
 
 	if (!batch)
 		return -ENOMEM;
-	return batch->in_use ? -EDEADLK : 0;
+	return batch->in_use || thread_life_is_inside() ? -EDEADLK : 0;
 }
 
 /*

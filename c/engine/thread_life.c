@@ -7,21 +7,27 @@
 #include <time.h>
 
 #include "barrier.h"
+#include "lookup_copy.h"
 
 enum { SPIN_NS = 20 * 1000 }; /* about what a sleep and a wake-up cost */
 
 /* A batch of another thread's; on that one's stack. */
 struct thread_call {
 	valet_lookup_script function;
-	uint32_t batch_id, region_id;
 	const struct valet_batch *batch;
-	enum { WAITING, ANSWERED, GONE } state;
+	/*
+	 * Its thread can give up while it waits, or is decided about with the copy; between the two, when
+	 * its packets are being copied, that takes but a moment.
+	 */
+	enum { WAITING, COPYING, DECIDING, ANSWERED, GONE } state;
+	int leaves; /* its thread waits for the moment to give up */
 	int32_t result;
 	pthread_cond_t wake; /* its thread: the call is answered, or there are calls for it */
 	struct thread_call *next;
 };
 
 static __thread struct thread_life *mine;
+static __thread int inside;
 static pthread_key_t thread_end;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 /* Over bells and calls of all threads. Never held while a function is called. */
@@ -53,6 +59,13 @@ static void ring(struct thread_life *life)
 	}
 }
 
+static int is_finished(const struct thread_call *call)
+{
+	int state = (int)read_once(&call->state);
+
+	return state == ANSWERED || state == GONE;
+}
+
 static void finish(struct thread_call *call, int state)
 {
 	/* Its thread, which may be spinning, takes the lock before it gives up the memory. */
@@ -60,17 +73,80 @@ static void finish(struct thread_call *call, int state)
 	pthread_cond_signal(&call->wake);
 }
 
-static void serve_one(struct thread_life *life)
+static void move_on(struct thread_call *call, int state)
+{
+	write_once(&call->state, state);
+	if (call->leaves)
+		pthread_cond_signal(&call->wake);
+}
+
+static struct thread_call *take_first(struct thread_life *life)
 {
 	struct thread_call *call = life->first;
 
 	life->first = call->next;
 	if (!life->first)
 		life->last = &life->first;
+	return call;
+}
+
+static void take_out(struct thread_life *life, const struct thread_call *call)
+{
+	struct thread_call **at = &life->first;
+
+	while (*at != call)
+		at = &(*at)->next;
+	*at = call->next;
+	if (life->last == &call->next)
+		life->last = at;
+}
+
+/*
+ * The caller's own, with its packets in its copy: unlocked, and locked again. Nobody's call is served
+ * in between.
+ */
+static int32_t decide(struct thread_life *life, valet_lookup_script function,
+		      const struct valet_batch *packets)
+{
+	uint32_t id = life->place->id;
+	int32_t result;
+
 	pthread_mutex_unlock(&lock);
-	call->result = call->function(call->batch_id, call->region_id, call->batch->count,
-				      call->batch->source);
+	inside = 1;
+	result = function(id, id, packets->count, packets->source);
+	inside = 0;
 	pthread_mutex_lock(&lock);
+	return result;
+}
+
+static void serve_one(struct thread_life *life)
+{
+	struct thread_call *call = take_first(life);
+	struct valet_batch batch = *call->batch;
+	int32_t result;
+
+	life->serves = call;
+	move_on(call, COPYING);
+	pthread_mutex_unlock(&lock);
+	if (!life->place)
+		life->place = lookup_place_take();
+	if (life->place)
+		lookup_copy_show(&life->place->copy, &batch,
+				 (uintptr_t)life->place->copy.frames);
+	pthread_mutex_lock(&lock);
+	move_on(call, DECIDING);
+	result = life->place ? decide(life, call->function, &batch) : -ECANCELED;
+	life->silent = 0;
+	if (!life->serves) /* it has given up, and is no more */
+		return;
+	if (result >= 0) {
+		move_on(call, COPYING);
+		pthread_mutex_unlock(&lock);
+		lookup_copy_take(&life->place->copy, &batch);
+		pthread_mutex_lock(&lock);
+	}
+	life->serves = NULL;
+	call->result = result;
 	finish(call, ANSWERED);
 }
 
@@ -89,7 +165,13 @@ static void end(void *argument)
 		finish(call, GONE);
 	}
 	life->first = NULL;
+	if (life->serves)
+		finish(life->serves, GONE);
+	life->serves = NULL;
 	pthread_mutex_unlock(&lock);
+	/* What is inside still does not come back. */
+	if (life->place && !inside)
+		lookup_place_give(life->place);
 	mine = NULL;
 	thread_life_put(life);
 }
@@ -120,6 +202,7 @@ void thread_life_hang(struct thread_bell bell)
 	pthread_mutex_lock(&lock);
 	mine->bell = bell;
 	write_once(&mine->rung, 0);
+	mine->silent = 0;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -160,14 +243,20 @@ uint32_t thread_life_serve(void)
 	uint32_t calls = 0;
 
 	/* Whoever has work for us rings. */
-	if (!mine || !read_once(&mine->rung))
+	if (!mine || inside || !read_once(&mine->rung))
 		return 0;
 	pthread_mutex_lock(&lock);
 	write_once(&mine->rung, 0);
+	mine->silent = 0;
 	for (; mine->first; calls++)
 		serve_one(mine);
 	pthread_mutex_unlock(&lock);
 	return calls;
+}
+
+int thread_life_is_inside(void)
+{
+	return inside;
 }
 
 /* ---- calls of another thread's functions ---- */
@@ -186,7 +275,7 @@ static void spin_until_finished(const struct thread_call *call)
 
 	do {
 		for (int i = 0; i < 32; i++) {
-			if (read_once(&call->state) != WAITING)
+			if (is_finished(call))
 				return;
 			spin_pause();
 		}
@@ -194,27 +283,53 @@ static void spin_until_finished(const struct thread_call *call)
 	} while (now_ns() < end_ns);
 }
 
-/* Two threads may each wait for the other's function. */
-static void wait_and_serve(struct thread_call *call)
+/* Whether the call is given up: it is out of the other thread's reach then. */
+static int give_up(struct thread_life *life, struct thread_call *call)
 {
-	while (call->state == WAITING) {
+	switch (call->state) {
+	case WAITING:
+		take_out(life, call);
+		break;
+	case DECIDING:
+		life->serves = NULL;
+		break;
+	default:
+		call->leaves = 1;
+		pthread_cond_wait(&call->wake, &lock);
+		return 0;
+	}
+	life->silent = 1;
+	return 1;
+}
+
+/* Two threads may each wait for the other's function. -ETIMEDOUT: the call is given up. */
+static int wait_and_serve(struct thread_life *life, struct thread_call *call, int64_t limit_ns)
+{
+	struct timespec limit = { .tv_sec = limit_ns / 1000000000, .tv_nsec = limit_ns % 1000000000 };
+	int rc = 0;
+
+	while (!is_finished(call)) {
 		if (mine && mine->first) {
 			serve_one(mine);
 			continue;
 		}
 		if (mine)
 			mine->waits_for = call;
-		pthread_cond_wait(&call->wake, &lock);
+		rc = pthread_cond_timedwait(&call->wake, &lock, &limit);
 		if (mine)
 			mine->waits_for = NULL;
+		if (rc == ETIMEDOUT && !is_finished(call) && give_up(life, call))
+			break;
+		rc = 0;
 	}
 	if (mine && mine->missed) {
 		mine->missed = 0;
 		ring(mine);
 	}
+	return rc ? -ETIMEDOUT : 0;
 }
 
-/* 0: handed over; 1: the thread has no event loop; -ESTALE: it has ended. */
+/* 0: handed over; 1: the thread has no event loop; -ESTALE: it has ended; -EBUSY: it is silent. */
 static int hand_over(struct thread_life *life, struct thread_call *call)
 {
 	int rc = 0;
@@ -224,6 +339,9 @@ static int hand_over(struct thread_life *life, struct thread_call *call)
 		rc = -ESTALE;
 	} else if (!life->bell.ring) {
 		rc = 1;
+	} else if (life->silent) {
+		ring(life); /* it says so when it has come around */
+		rc = -EBUSY;
 	} else {
 		*life->last = call;
 		life->last = &call->next;
@@ -233,29 +351,45 @@ static int hand_over(struct thread_life *life, struct thread_call *call)
 	return rc;
 }
 
+static void call_make(struct thread_call *call)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&call->wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+/* The thread is another one, with an event loop. */
+static int call_other(struct thread_life *life, struct thread_call *call)
+{
+	int64_t limit_ns = now_ns() + (int64_t)LOOKUP_LIMIT_MS * 1000000;
+	int rc = hand_over(life, call);
+
+	if (rc)
+		return rc;
+	spin_until_finished(call);
+	pthread_mutex_lock(&lock);
+	rc = wait_and_serve(life, call, limit_ns);
+	pthread_mutex_unlock(&lock);
+	return rc == 0 && call->state == GONE ? -ESTALE : rc;
+}
+
 int thread_life_call(struct thread_life *life, valet_lookup_script function, uint32_t batch_id,
 		     uint32_t region_id, const struct valet_batch *batch, int32_t *result)
 {
-	struct thread_call call = {
-		.function = function,
-		.batch_id = batch_id,
-		.region_id = region_id,
-		.batch = batch,
-		.wake = PTHREAD_COND_INITIALIZER,
-	};
-	int rc = life == mine ? 1 : hand_over(life, &call);
+	struct thread_call call = { .function = function, .batch = batch };
+	int rc = 1;
 
-	if (rc == 1) {
-		*result = function(batch_id, region_id, batch->count, batch->source);
-		return 0;
+	if (life != mine) {
+		call_make(&call);
+		rc = call_other(life, &call);
+		pthread_cond_destroy(&call.wake);
 	}
-	if (rc < 0)
-		return rc;
-	spin_until_finished(&call);
-	pthread_mutex_lock(&lock);
-	wait_and_serve(&call);
-	pthread_mutex_unlock(&lock);
-	pthread_cond_destroy(&call.wake);
-	*result = call.result;
-	return call.state == GONE ? -ESTALE : 0;
+	if (rc == 1)
+		*result = function(batch_id, region_id, batch->count, batch->source);
+	else
+		*result = rc < 0 ? -ECANCELED : call.result;
+	return rc == -ESTALE ? rc : 0;
 }

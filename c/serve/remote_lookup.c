@@ -20,11 +20,6 @@
 
 enum {
 	SPIN_NS = 20 * 1000, /* about what a sleep and a wake-up cost */
-	/*
-	 * A script that has not answered by then is busy or stuck. Its packets are dropped until it
-	 * answers again, and others are not held up.
-	 */
-	LIMIT_MS = 1000,
 };
 
 struct remote_lookup {
@@ -158,47 +153,6 @@ void remote_lookups_end(struct remote_lookup **list)
 
 /* ---- a batch ---- */
 
-/* Frames start at cache lines, as in their buffers. One that finds no room is shown as empty. */
-static void show_packets(struct lookup_window *window, const struct valet_batch *batch)
-{
-	uint64_t at = 0;
-
-	for (uint32_t i = 0; i < batch->count; i++) {
-		struct valet_packet packet = batch->packets[i];
-
-		if (packet.first_length > sizeof(window->frames) - at)
-			packet.first_length = 0;
-		memcpy(window->frames + at, packet.data, packet.first_length);
-		packet.data =
-			(uint8_t *)(uintptr_t)(offsetof(struct lookup_window, frames) + at);
-		window->packets[i] = packet;
-		at += (packet.first_length + 63u) & ~63u;
-	}
-}
-
-/*
- * What the lookup has written into packets is written into the sender's buffers. The places are
- * computed anew: those in the window are the client's to change.
- */
-static void take_answers(const struct lookup_window *window, struct valet_batch *batch)
-{
-	uint64_t at = 0;
-
-	for (uint32_t i = 0; i < batch->count; i++) {
-		struct valet_packet *packet = &batch->packets[i];
-		uint32_t length = packet->first_length;
-
-		packet->destination = read_once(&window->packets[i].destination);
-		packet->ring = read_once(&window->packets[i].ring);
-		packet->copy_to = read_once(&window->packets[i].copy_to);
-		if (length > sizeof(window->frames) - at)
-			length = 0;
-		if (memcmp(packet->data, window->frames + at, length))
-			memcpy(packet->data, window->frames + at, length);
-		at += (length + 63u) & ~63u;
-	}
-}
-
 static int has_answered(const struct remote_lookup *remote)
 {
 	/* Pairs with the client's store: destinations and result are there. */
@@ -234,7 +188,7 @@ static int hear(struct remote_lookup *remote, short events)
 static int wait_for_answer(struct remote_lookup *remote)
 {
 	struct pollfd fd = { .fd = remote->bell, .events = POLLIN };
-	int64_t spin_end = now_ns() + SPIN_NS, end_ms = now_ms() + LIMIT_MS;
+	int64_t spin_end = now_ns() + SPIN_NS, end_ms = now_ms() + LOOKUP_LIMIT_MS;
 	int rc = 0;
 
 	do {
@@ -276,7 +230,7 @@ static int32_t call(struct valet_batch *batch, void *context)
 	/* A call that was given up is in the client's hands still. */
 	if (!has_answered(remote))
 		goto out;
-	show_packets(window, batch);
+	lookup_copy_show(&window->copy, batch, offsetof(struct lookup_window, copy.frames));
 	window->count = batch->count;
 	window->source = batch->source;
 	store_ordered(&window->call, ++remote->call);
@@ -285,8 +239,9 @@ static int32_t call(struct valet_batch *batch, void *context)
 	rc = wait_for_answer(remote);
 	if (rc == 0)
 		rc = read_once(&window->result);
+	/* The places are computed anew: those in the window are the client's to change. */
 	if (rc >= 0)
-		take_answers(window, batch);
+		lookup_copy_take(&window->copy, batch);
 out:
 	pthread_mutex_unlock(&remote->busy);
 	return rc;
