@@ -80,7 +80,7 @@ const loadCommand: CommandSpec = {
     const answer = isKernel
       ? await loadInKernel(bridgeOf(bridge), path, ofObject, context)
       : await loadInDaemon(bridgeOf(bridge), path, form, context);
-    if (answer.stuck) context.stderr.write(stuckNote(String(answer.replaced)));
+    writeEnd(answer, String(answer.replaced), context);
     if (options.json) return writeJson(context, answer);
     const state = answer.state === "waiting"
       ? `waits for the bridge "${answer.bridge}", which does not exist yet`
@@ -100,7 +100,7 @@ const unloadCommand: CommandSpec = {
     const answer = onKernel(context)
       ? unloadInKernel(bridgeOf(bridge), context)
       : ask<HookUnloaded>({ ask: "hook-unload", bridge: bridgeOf(bridge), instance });
-    if (answer.stuck) context.stderr.write(stuckNote(answer.file));
+    writeEnd(answer, answer.file, context);
     if (options.json) return writeJson(context, answer);
     const { file, packets, errors } = answer;
     context.stdout.write(
@@ -192,9 +192,18 @@ export const hookCommand: CommandSpec = {
   commands: [loadCommand, unloadCommand, listCommand, statsCommand],
 };
 
-function stuckNote(file: string): string {
-  return `${file} does not end: if it loops, it takes a CPU until the daemon is stopped\n` +
-    'Hint: "valet daemon stop" ends it, and all ports with it\n';
+/** What is to be said about how a hook has ended. */
+function writeEnd(
+  { stuck, killed }: Pick<HookUnloaded, "stuck" | "killed">,
+  file: string,
+  { stderr }: Context,
+): void {
+  if (killed) stderr.write(`${file} did not answer, and was killed\n`);
+  if (!stuck) return;
+  stderr.write(
+    `${file} does not end: if it loops, it takes a CPU until the daemon is stopped\n` +
+      'Hint: "valet daemon stop" ends it, and all ports with it\n',
+  );
 }
 
 /** "vale0:" is "vale0". */

@@ -57,12 +57,16 @@ export interface HookLoaded
   readonly replaced?: string | undefined;
   /** That one did not end. */
   readonly stuck: boolean;
+  /** That one did not answer, and was killed. */
+  readonly killed?: true | undefined;
 }
 
 /** A hook, as "hook-unload" answers. */
 export interface HookUnloaded extends HookInfo {
   /** It did not end. */
   readonly stuck: boolean;
+  /** It did not answer, and was killed. */
+  readonly killed?: true | undefined;
 }
 
 /** A hook, as "hook-stats" answers. */

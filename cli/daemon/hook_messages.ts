@@ -1,16 +1,18 @@
 /**
- * What the daemon and the Worker of a hook say to each other.
+ * What the daemon and the process or Worker of a hook say to each other: values that JSON has.
  *
  * @module
  */
 
 import type { LogLevel } from "./log.ts";
 
-/** To the Worker. */
+/** To the hook. */
 export type HookCommand =
   | HookLoad
   /** Look at the bridge now instead of with the next tick. */
   | { readonly type: "check" }
+  /** Say that it is there. */
+  | { readonly type: "look"; readonly id: number }
   /** Ask the hook's own `stats()`. */
   | { readonly type: "stats"; readonly id: number }
   /** Take the lookup back and end. */
@@ -33,8 +35,6 @@ export interface HookLoad {
    * too, or taking back the old hook would take back the new one.
    */
   readonly place: number;
-  /** Where the Worker counts, in the order of {@linkcode Count}: numbers. */
-  readonly counts: SharedArrayBuffer;
 }
 
 /**
@@ -55,11 +55,15 @@ export interface HookTableStats {
   readonly entries: readonly (readonly [key: number | readonly number[], value: number])[];
 }
 
-/** From the Worker. */
+/** From the hook. */
 export type HookEvent =
+  /** What it has counted, in the order of {@linkcode Count}; comes before all else that changes it. */
+  | { readonly type: "counts"; readonly counts: readonly number[] }
+  /** It is there. */
+  | { readonly type: "looked"; readonly id: number }
   /** The lookup is set, or waits for its bridge. */
   | { readonly type: "loaded" }
-  /** It could not be; the Worker can be ended. */
+  /** It could not be; the hook can be ended. */
   | { readonly type: "failed"; readonly error: string }
   /** What `stats()` said, undefined when the hook has none, and its tables. */
   | {
@@ -81,7 +85,7 @@ export type HookEvent =
   /** Taken back. */
   | { readonly type: "closed" };
 
-/** What a Worker counts. Machine code is not counted: the bridge's ports are. */
+/** What a hook counts. Machine code is not counted: the bridge's ports are. */
 export const Count = {
   /** Packets that the lookup was asked about. */
   PACKETS: 0,
@@ -99,9 +103,10 @@ export const Count = {
 
 /**
  * How a hook stands: "waiting" its bridge does not exist; "active" it decides; "replaced" a lookup
- * that somebody else has set decides; "ended" its Worker has failed.
+ * that somebody else has set decides; "ended" its process or Worker has; "silent" it does not answer, so
+ * that its packets are dropped: its code loops, or takes very long.
  */
-export const HOOK_STATES = ["waiting", "active", "replaced", "ended"] as const;
+export const HOOK_STATES = ["waiting", "active", "replaced", "ended", "silent"] as const;
 
 /** See {@linkcode HOOK_STATES}. */
 export type HookState = typeof HOOK_STATES[number];

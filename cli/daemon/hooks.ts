@@ -1,12 +1,13 @@
 /**
- * Hooks: lookups that the daemon loads by file, each in a Worker of its own. What is machine code runs in the
- * threads that forward packets; its Worker keeps it in place, and has its tables.
+ * Hooks: lookups that the daemon loads by file, each in a process of its own. What is machine code runs in the
+ * threads that forward packets, and has a Worker here that keeps it in place, and has its tables.
  *
  * @module
  */
 
 import { pathToFileURL } from "node:url";
 import { type DaemonAnswer, Netmap, NetmapError } from "../../mod.ts";
+import { type HookHome, HookProcess, HookWorker } from "./hook_home.ts";
 import {
   Count,
   HOOK_STATES,
@@ -23,18 +24,23 @@ const LOAD_MS = 10_000;
 /** The same for files that are compiled. */
 const COMPILE_MS = 60_000;
 
-/** A Worker that does not answer within this time is stuck in its hook's code. */
-const ANSWER_MS = 1000;
+/** A hook that does not answer within this time is stuck in its code. */
+const ANSWER_MS = 1500;
+
+/** Whether hooks answer is looked at so often. */
+const WATCH_MS = 5000;
 
 /** A hook that is loaded. */
 class LoadedHook {
-  readonly #worker = new Worker(new URL("./hook_worker.ts", import.meta.url), { type: "module" });
-  readonly #counts = new SharedArrayBuffer(Count.ALL * Float64Array.BYTES_PER_ELEMENT);
+  readonly #home: HookHome;
   readonly #log: Log;
   readonly #since = new Date().toISOString();
   readonly #waiting = new Map<HookEvent["type"], (event: HookEvent) => void>();
   #lastError: string | undefined;
+  #counts: readonly number[] = new Array(Count.ALL).fill(0);
   #ended = false;
+  #silent = false;
+  #watch: ReturnType<typeof setInterval> | undefined;
   #asked = 0;
   /** "vale0" */
   readonly bridge: string;
@@ -47,32 +53,36 @@ class LoadedHook {
   /** See {@linkcode HookLoad}. */
   readonly place: number;
 
-  constructor({ bridge, instance, file, form }: HookSource, place: number, log: Log) {
+  constructor(source: HookSource, place: number, socket: string, log: Log) {
+    const { bridge, instance, file, form } = source;
     this.bridge = bridge;
     this.instance = instance;
     this.file = file;
     this.form = form;
     this.place = place;
     this.#log = log;
-    this.#worker.onmessage = ({ data }: MessageEvent<HookEvent>) => this.#event(data);
-    this.#worker.onerror = (event) => {
-      event.preventDefault(); // else it would end the daemon
-      this.#ended = true;
-      this.#failed(event.message);
-      this.#settle({ type: "failed", error: event.message });
+    const listener = {
+      event: (event: HookEvent): void => this.#event(event),
+      ended: (reason: string): void => this.#endedBy(reason),
     };
+    this.#home = form === "TypeScript"
+      ? new HookProcess(listener, socket)
+      : new HookWorker(listener);
   }
 
-  /** Imports the file and sets the lookup. Throws, with the Worker ended, if that fails. */
+  /** Imports the file and sets the lookup. Throws, with the hook ended, if that fails. */
   async load(): Promise<void> {
     const { bridge, instance, form, place } = this;
     const limitMs = form === "TypeScript" ? LOAD_MS : COMPILE_MS;
     const loaded = this.#next(["loaded", "failed"], limitMs);
-    const url = urlOf(this.file), counts = this.#counts;
-    this.#send({ type: "load", url, bridge, instance, form, place, counts });
+    this.#send({ type: "load", url: urlOf(this.file), bridge, instance, form, place });
     const event = await loaded;
-    if (event?.type === "loaded") return;
-    this.#worker.terminate();
+    if (event?.type === "loaded") {
+      this.#watch = setInterval(() => this.look(), WATCH_MS);
+      return;
+    }
+    this.#ended = true;
+    await this.#home.end();
     throw new Error(
       event?.type === "failed"
         ? event.error
@@ -87,26 +97,37 @@ class LoadedHook {
     this.#send({ type: "check" });
   }
 
-  /**
-   * Takes the lookup back and ends the Worker, whatever the hook's code does. Returns false if the
-   * Worker did not take it back: it is stuck, or has ended.
-   */
-  async close(): Promise<boolean> {
-    const closed = this.#next(["closed"], ANSWER_MS);
-    this.#send({ type: "close" });
-    const isTakenBack = await closed !== undefined;
-    if (!isTakenBack) {
-      // Deno (2.9) does not interrupt a Worker that loops: its thread goes on, for nothing
-      this.#log.warn("Hook is stuck", { bridge: this.bridge, file: this.file });
-    }
-    this.#ended = true;
-    this.#worker.terminate();
-    return isTakenBack;
+  /** Asks whether it is there, which brings its counts up to date. */
+  async look(): Promise<void> {
+    if (this.#silent) return; // what it was asked is to be answered yet
+    const id = ++this.#asked;
+    const answer = this.#next(["looked"], ANSWER_MS);
+    this.#send({ type: "look", id });
+    if (await answer === undefined) this.#isSilent();
   }
 
-  /** What is known without asking the Worker. */
+  /** Takes the lookup back and ends the hook, whatever its code does. */
+  async close(): Promise<HookEnd> {
+    clearInterval(this.#watch);
+    const closed = this.#next(["closed"], this.#silent ? 0 : ANSWER_MS);
+    this.#send({ type: "close" });
+    const isTakenBack = await closed !== undefined;
+    const { bridge, file } = this;
+    const hadEnded = this.#ended;
+    this.#ended = true;
+    const isOver = await this.#home.end();
+    if (isTakenBack || hadEnded) return { isTakenBack, killed: undefined, stuck: false };
+    // Deno (2.9) does not interrupt a Worker that loops: its thread goes on, for nothing
+    this.#log.warn(isOver ? "Hook did not answer, and was killed" : "Hook is stuck", {
+      bridge,
+      file,
+    });
+    return { isTakenBack, killed: isOver || undefined, stuck: !isOver };
+  }
+
+  /** What is known without asking it. */
   info(): HookInfo {
-    const counts = new Float64Array(this.#counts);
+    const counts = this.#counts;
     const { bridge, instance, file, form } = this;
     return {
       bridge,
@@ -114,19 +135,20 @@ class LoadedHook {
       file,
       form,
       since: this.#since,
-      state: this.#ended ? "ended" : HOOK_STATES[counts[Count.STATE]],
+      state: this.#ended ? "ended" : this.#silent ? "silent" : HOOK_STATES[counts[Count.STATE]],
       packets: counts[Count.PACKETS],
       errors: counts[Count.ERRORS],
       lastError: this.#lastError,
     };
   }
 
-  /** The same and what the Worker says. */
+  /** The same and what it says. */
   async stats(): Promise<HookStats> {
-    const counts = new Float64Array(this.#counts);
-    const answer = this.#next(["stats"], ANSWER_MS);
-    this.#send({ type: "stats", id: ++this.#asked });
+    const answer = this.#next(["stats"], this.#silent ? 0 : ANSWER_MS);
+    if (!this.#silent) this.#send({ type: "stats", id: ++this.#asked });
     const event = await answer;
+    if (event === undefined) this.#isSilent();
+    const counts = this.#counts;
     const own = event?.type !== "stats"
       ? { ownError: "It does not answer" }
       : event.error !== undefined
@@ -141,7 +163,7 @@ class LoadedHook {
   }
 
   #send(command: HookCommand): void {
-    if (!this.#ended) this.#worker.postMessage(command);
+    if (!this.#ended) this.#home.send(command);
   }
 
   /** The next event of one of these types; undefined when none comes in time. */
@@ -160,7 +182,12 @@ class LoadedHook {
 
   #event(event: HookEvent): void {
     const { bridge, file } = this;
-    if (event.type === "log") {
+    if (this.#silent && event.type !== "log") {
+      this.#silent = false;
+      this.#log.info("Hook answers again", { bridge, file });
+    }
+    if (event.type === "counts") this.#counts = event.counts;
+    else if (event.type === "log") {
       this.#log.write(event.level, event.message, { bridge, ...event.fields });
     } else if (event.type === "error") this.#failed(event.error);
     else if (event.type !== "stats" || event.id === this.#asked) this.#settle(event);
@@ -171,10 +198,35 @@ class LoadedHook {
     this.#waiting.get(event.type)?.(event);
   }
 
+  #isSilent(): void {
+    if (this.#silent || this.#ended) return;
+    this.#silent = true;
+    const { bridge, file } = this;
+    this.#log.warn("Hook does not answer: its packets are dropped", { bridge, file });
+  }
+
+  #endedBy(reason: string): void {
+    clearInterval(this.#watch);
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#failed(reason);
+    this.#settle({ type: "failed", error: reason });
+  }
+
   #failed(error: string): void {
     this.#lastError = error;
     this.#log.error("Hook failed", { bridge: this.bridge, file: this.file, error });
   }
+}
+
+/** How a hook has ended. */
+interface HookEnd {
+  /** It has taken its lookup back itself. */
+  readonly isTakenBack: boolean;
+  /** It did not answer. */
+  readonly killed: true | undefined;
+  /** It goes on for nothing. */
+  readonly stuck: boolean;
 }
 
 /** Which file is to be the hook of which bridge. */
@@ -191,13 +243,18 @@ export interface HookSource {
 
 /** All hooks of the daemon. */
 export class Hooks {
+  readonly #socket: string;
   readonly #log: Log;
   readonly #hooks = new Map<string, LoadedHook>();
   /** One change after another. */
   #queue: Promise<unknown> = Promise.resolve();
 
-  /** @param log for what hooks do and say */
-  constructor(log: Log) {
+  /**
+   * @param socket where the daemon listens
+   * @param log for what hooks do and say
+   */
+  constructor(socket: string, log: Log) {
+    this.#socket = socket;
     this.#log = log;
   }
 
@@ -207,8 +264,10 @@ export class Hooks {
   }
 
   /** All of them, by bridge. */
-  list(): HookInfo[] {
-    return [...this.#hooks.values()].map((hook) => hook.info())
+  async list(): Promise<HookInfo[]> {
+    const hooks = [...this.#hooks.values()];
+    await Promise.all(hooks.map((hook) => hook.look()));
+    return hooks.map((hook) => hook.info())
       .sort((a, b) => compare(a.instance, b.instance) || compare(a.bridge, b.bridge));
   }
 
@@ -217,7 +276,7 @@ export class Hooks {
     const { bridge, instance, file, form } = source;
     return this.#change(async () => {
       const old = this.#hooks.get(keyOf(bridge, instance));
-      const hook = new LoadedHook(source, old?.place === 0 ? 1 : 0, this.#log);
+      const hook = new LoadedHook(source, old?.place === 0 ? 1 : 0, this.#socket, this.#log);
       try {
         await hook.load();
       } catch (error) {
@@ -225,8 +284,9 @@ export class Hooks {
         return { ok: false, error: `Cannot load the hook "${file}": ${message}` };
       }
       this.#hooks.set(keyOf(bridge, instance), hook);
-      const isStuck = await old?.close() === false;
+      const { stuck = false, killed } = await old?.close() ?? {};
       hook.check();
+      await hook.look();
       const { state } = hook.info();
       const replaced = old?.file;
       this.#log.info("Hook loaded", {
@@ -237,7 +297,7 @@ export class Hooks {
         state,
         replaced,
       });
-      return { ok: true, bridge, instance, file, form, state, replaced, stuck: isStuck };
+      return { ok: true, bridge, instance, file, form, state, replaced, stuck, killed };
     });
   }
 
@@ -247,10 +307,10 @@ export class Hooks {
       const hook = this.#hooks.get(keyOf(bridge, instance));
       if (hook === undefined) return noHook(bridge);
       this.#hooks.delete(keyOf(bridge, instance));
-      const isStuck = !await hook.close();
-      if (isStuck) resetLookup(bridge, instance);
+      const { isTakenBack, killed, stuck } = await hook.close();
+      if (!isTakenBack) resetLookup(bridge, instance);
       this.#log.info("Hook unloaded", { bridge, instance: instance || undefined, file: hook.file });
-      return { ok: true, ...hook.info(), stuck: isStuck };
+      return { ok: true, ...hook.info(), stuck, killed };
     });
   }
 

@@ -51,7 +51,7 @@ export class Host implements AsyncDisposable {
   private constructor(options: HostOptions, server: DaemonServer) {
     this.#options = options;
     this.#server = server;
-    this.#hooks = new Hooks(options.log);
+    this.#hooks = new Hooks(options.socket, options.log);
   }
 
   /**
@@ -151,7 +151,7 @@ export class Host implements AsyncDisposable {
       case "log-level":
         return this.#logLevel(question.level);
       case "hook-list":
-        return { ok: true, hooks: this.#hooks.list() };
+        return this.#hooks.list().then((hooks) => ({ ok: true, hooks }));
       case "hook-load":
         return this.#hooks.load({
           bridge: text("bridge", bridge),

@@ -37,7 +37,7 @@ const TYPESCRIPT: readonly Layer[] = [
 /** The only files that touch the library and raw memory. */
 const RAW = /\bDeno\.(dlopen|UnsafePointer|UnsafePointerView|UnsafeCallback|UnsafeFnPointer)\b/;
 const RAW_FILES =
-  /^ffi\/(library|lookup|region|table_engine)\.ts$|^hook\/load\.ts$|^cli\/capture\/libpcap\.ts$|^tests\/|^bench\/|^scripts\/dev\//;
+  /^ffi\/(library|lookup|region|table_engine)\.ts$|^hook\/load\.ts$|^cli\/(capture\/libpcap|daemon\/end_with_parent)\.ts$|^tests\/|^bench\/|^scripts\/dev\//;
 
 const C: readonly Layer[] = [
   { files: /^c\/uapi\//, uses: ["c/uapi/", "stdint.h", "stddef.h", "sys/time.h", "linux/"] },

@@ -273,26 +273,100 @@ Deno.test("what a hook writes to the console, and what fails in it later, is in 
   assert.equal((await hooks(scene))[0].state, "waiting", "it goes on");
 });
 
-Deno.test("a hook that never returns can be unloaded, and the daemon goes on", async () => {
-  await using scene = new DaemonScene();
+/** Processes of the daemon's hooks. */
+async function hookProcesses(daemon: number | undefined): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const line = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
+    if (line.endsWith(`hook_process.ts\0${daemon}\0`)) found.push(name);
+  }
+  return found;
+}
+
+const LOOPS = "export default () => { for (;;); };";
+
+/** A hook that is inside its loop. */
+async function loadLooping(scene: DaemonScene): Promise<void> {
   await attach(scene);
-  const source = "export default () => { for (;;); };";
-  await scene.ok("hook", "load", "vale0", write(scene, "hook.ts", source));
-  const sending = scene.script("send_frames.ts", "vale0:vi0", "1").catch(() => {});
-  await until("it is stuck", async () => (await hooks(scene))[0].packets > 0);
+  await scene.ok("hook", "load", "vale0", write(scene, "hook.ts", LOOPS));
+  // The packet is dropped, so this is told that it has failed
+  const { code, stderr } = await scene.spawnProgram(
+    ...[Deno.execPath(), "run", "-A"] as const,
+    new URL("send_frames.ts", import.meta.url).pathname,
+    ...["vale0:vi0", "1"],
+  ).finish();
+  assert.equal(code, 1);
+  assert.match(stderr, /ECANCELED/);
+  await until("it is seen", async () => (await hooks(scene))[0].state === "silent");
+}
+
+Deno.test("a hook that never returns is shown as silent, and is killed when it is unloaded", async () => {
+  await using scene = new DaemonScene();
+  await loadLooping(scene);
+  const daemon = await scene.pid();
+  assert.equal((await hookProcesses(daemon)).length, 1);
+  assert.match(await scene.ok("hook", "list"), /^vale0 +TypeScript +silent /m);
   const stats = await scene.json<HookStats>("hook", "stats", "vale0");
-  assert.equal(stats.ownError, "It does not answer");
+  assert.deepEqual([stats.state, stats.ownError], ["silent", "It does not answer"]);
   const { code, stderr } = await scene.valet("hook", "unload", "vale0");
-  assert.equal(code, 0);
-  assert.match(
-    stderr,
-    /hook\.ts does not end: if it loops, it takes a CPU until the daemon is stopped/,
-  );
+  assert.deepEqual([code, stderr], [
+    0,
+    `${scene.path("hook.ts")} did not answer, and was killed\n`,
+  ]);
   assert.deepEqual(await hooks(scene), []);
-  await sending;
+  assert.deepEqual(await hookProcesses(daemon), [], "nothing is left that takes a CPU");
   const before = await arrived(scene);
   await scene.script("send_frames.ts", "vale0:vi0", "5");
   assert.deepEqual(await arrived(scene), before.map((count, i) => count + (i === 0 ? 0 : 5)));
+  assert.equal(await scene.pid(), daemon);
+});
+
+Deno.test("a hook that never returns can be replaced, and does not outlive a daemon that is killed", async () => {
+  await using scene = new DaemonScene();
+  await loadLooping(scene);
+  const daemon = await scene.pid();
+  const good = write(scene, "good.ts", "export default () => 1;");
+  const { killed } = await scene.json("hook", "load", "vale0", good);
+  assert.equal(killed, true);
+  assert.equal((await hookProcesses(daemon)).length, 1);
+  const before = await arrived(scene);
+  await scene.script("send_frames.ts", "vale0:vi0", "5");
+  assert.deepEqual(await arrived(scene), [before[0], before[1] + 5, before[2]]);
+
+  await scene.ok("hook", "load", "vale0", "hook.ts");
+  await scene.script("send_frames.ts", "vale0:vi0", "1").catch(() => {});
+  Deno.kill(daemon!, "SIGKILL");
+  await until("it is gone", async () => (await hookProcesses(daemon)).length === 0);
+});
+
+Deno.test("a hook whose process ends is shown as ended, and the daemon goes on", async () => {
+  await using scene = new DaemonScene();
+  await attach(scene);
+  const source = "export default () => 1; export const stats = () => Deno.exit(3);";
+  await scene.ok("hook", "load", "vale0", write(scene, "hook.ts", source));
+  await scene.valet("hook", "stats", "vale0");
+  await until("it has ended", async () => (await hooks(scene))[0].state === "ended");
+  assert.equal((await hooks(scene))[0].lastError, "Its process ended with status 3");
+  await scene.script("send_frames.ts", "vale0:vi0", "5");
+  assert.deepEqual(await arrived(scene), [0, 5, 5], "it learns again");
+  assert.equal(await scene.ok("hook", "load", "vale0", "hook.ts").then(() => "loaded"), "loaded");
+});
+
+Deno.test("what a hook writes to stdout and stderr is in the log", async () => {
+  await using scene = new DaemonScene();
+  const source = `
+    const text = new TextEncoder();
+    Deno.stdout.writeSync(text.encode("to stdout\\n"));
+    Deno.stderr.writeSync(text.encode("to stderr\\n"));
+    export default () => 1;`;
+  await scene.ok("hook", "load", "vale0", write(scene, "hook.ts", source));
+  for (const [level, text] of [["info", "to stdout"], ["warn", "to stderr"]]) {
+    await until(
+      text,
+      () => scene.logLines().some((line) => line.level === level && line.message === text),
+    );
+  }
 });
 
 Deno.test("a daemon with a hook is not idle", async () => {
