@@ -70,8 +70,9 @@ export class HookProcess implements HookHome {
     const log = (level: "info" | "warn", message: string): void =>
       listener.event({ type: "log", level, message, fields: {} });
     const said = linesOf(this.#child.stdout, (line) => {
-      if (line.startsWith(RECORD)) listener.event(JSON.parse(line.slice(RECORD.length)));
-      else log("info", line);
+      const event = eventOf(line);
+      if (event === undefined) log("info", line);
+      else listener.event(event);
     });
     const written = linesOf(this.#child.stderr, (line) => log("warn", line));
     this.#done = Promise.all([this.#child.status, said, written]).then(([{ code, signal }]) =>
@@ -94,5 +95,16 @@ export class HookProcess implements HookHome {
     }
     await this.#done;
     return true;
+  }
+}
+
+/** The event that a line is; undefined when the hook's own code has written it. */
+function eventOf(line: string): HookEvent | undefined {
+  if (!line.startsWith(RECORD)) return undefined;
+  try {
+    const event: unknown = JSON.parse(line.slice(RECORD.length));
+    return typeof event === "object" && event !== null ? event as HookEvent : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -358,10 +358,13 @@ Deno.test("what a hook writes to stdout and stderr is in the log", async () => {
   const source = `
     const text = new TextEncoder();
     Deno.stdout.writeSync(text.encode("to stdout\\n"));
+    Deno.stdout.writeSync(text.encode("\\x1e{ no event\\n\\x1enull\\n"));
     Deno.stderr.writeSync(text.encode("to stderr\\n"));
     export default () => 1;`;
   await scene.ok("hook", "load", "vale0", write(scene, "hook.ts", source));
-  for (const [level, text] of [["info", "to stdout"], ["warn", "to stderr"]]) {
+  for (
+    const [level, text] of [["info", "to stdout"], ["info", "\x1enull"], ["warn", "to stderr"]]
+  ) {
     await until(
       text,
       () => scene.logLines().some((line) => line.level === level && line.message === text),
