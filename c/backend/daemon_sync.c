@@ -22,14 +22,43 @@ static int is_done(const struct csb *csb, uint32_t request)
 	return (int32_t)(load_acquire(&csb->ktoa.done) - request) >= 0;
 }
 
-/* How often to look whether a file that was cut short is what is waited for. */
-enum { FILE_CHECK_MS = 100 };
+/* Ordered: head and slots are before it, the look at who sleeps after. */
+static uint32_t raise_request(struct csb *csb)
+{
+	return __atomic_add_fetch(&csb->atok.request, 1, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * How often a thread that nobody wakes looks by itself, and after how many looks it asks again. An
+ * answer that takes so long is an exception, or the csb is not as we left it: a program may write
+ * where it should not, and others may have the region too.
+ */
+enum { LOOK_MS = 100, LOOKS_PER_QUESTION = 10 };
+
+/* Nobody woke us. Returns what to wait for. */
+static uint32_t look_again(const struct client *client, struct csb *csb, uint32_t request,
+			   uint32_t looks)
+{
+	uint32_t nobody = 0, again;
+
+	/* It counts this thread too. */
+	__atomic_compare_exchange_n(&csb->atok.appl_need_kick, &nobody, 1, 0, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+	/* The daemon may sleep, and not look as if it did. */
+	event_signal(client->kick);
+	if (looks % LOOKS_PER_QUESTION)
+		return request;
+	again = raise_request(csb);
+	/* Both are answered by the answer to the later one, unless the numbers were moved. */
+	return (int32_t)(again - request) < 0 ? again : request;
+}
 
 static int sleep_until_done(struct client *client, enum direction direction, struct csb *csb,
 			    uint32_t request)
 {
 	struct pollfd fds[2] = { { .events = POLLIN }, { .fd = client->socket } };
 	struct bell *bell;
+	uint32_t looks = 0;
 	int rc = client_take_bell(client, &bell);
 
 	if (rc < 0)
@@ -38,7 +67,9 @@ static int sleep_until_done(struct client *client, enum direction direction, str
 	/* Raised, then looked: the daemon stores `done` and then looks at this. */
 	__atomic_add_fetch(&csb->atok.appl_need_kick, 1, __ATOMIC_SEQ_CST);
 	while (rc == 0 && !is_done(csb, request)) {
-		if (lookup_poll(fds, 2, client->is_file ? FILE_CHECK_MS : -1) < 0)
+		int found = lookup_poll(fds, 2, LOOK_MS);
+
+		if (found < 0)
 			continue;
 		/* The csb is not there any more, for one of the two sides at least. */
 		if (client->is_file && guard_was_hit(client->memory))
@@ -47,6 +78,8 @@ static int sleep_until_done(struct client *client, enum direction direction, str
 			bell_silence(bell, direction);
 		if (fds[1].revents & (POLLHUP | POLLERR) && !is_done(csb, request))
 			rc = -ECONNRESET;
+		if (found == 0 && rc == 0 && !is_done(csb, request))
+			request = look_again(client, csb, request, ++looks);
 	}
 	__atomic_sub_fetch(&csb->atok.appl_need_kick, 1, __ATOMIC_SEQ_CST);
 	client_give_bell(client, bell);
@@ -217,12 +250,6 @@ static enum rest needs_daemon(const struct client *client, enum direction direct
 	if (gives_back(client, direction))
 		return take_here(ring, csb);
 	return sync_here(ring, csb) ? REST_NOTHING : REST_ALL;
-}
-
-/* Caller holds the csb's lock. Ordered: head and slots are before it, the look at who sleeps after. */
-static uint32_t raise_request(struct csb *csb)
-{
-	return __atomic_add_fetch(&csb->atok.request, 1, __ATOMIC_SEQ_CST);
 }
 
 /*
