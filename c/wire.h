@@ -121,7 +121,7 @@ enum wire_lookup_fd {
 /*
  * Where a lookup in a client meets the packets that it decides about: copies of them. One batch at
  * a time. The daemon writes the first part, the descriptors and the frames; the client writes the
- * second part, and `destination` and `ring` of each descriptor.
+ * second part, `destination`, `ring` and `copy_to` of each descriptor, and into the frames.
  */
 struct lookup_window {
 	uint32_t call; /* raised for each batch, after all else is written */
