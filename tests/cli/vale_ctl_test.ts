@@ -75,6 +75,7 @@ Deno.test("vale-ctl answers a malformed command with the usage and status 2", as
   const lines: Record<string, RegExp> = {
     "-x": /^vale-ctl: invalid option -- 'x'$/m,
     "-a": /^vale-ctl: option requires an argument -- 'a'$/m,
+    "-l": /^vale-ctl: option requires an argument -- 'l'$/m,
     "-v": /^vale-ctl: There is nothing to do/m,
     "-C 256": /^vale-ctl: There is nothing to do/m,
     "-n vi0 extra": /^vale-ctl: Unexpected argument 'extra'$/m,

@@ -94,6 +94,21 @@ forEachBackend((backend) => {
     });
   }
 
+  backend.test("the slot's own buffer takes the packet on its way, and has to be a good one", (scene) => {
+    const [a, b] = scene.ports(2);
+    const [ring] = a.txRings;
+    const packet = frame({ tag: 4 });
+    for (let slot = 0; slot < 2; slot++) ring.setIndirect(slot, packet);
+    ring.region.view.setUint32(ring.offset + 256 + 16, 1, true);
+    ring.advance(2);
+    a.txSync();
+    // The kernel copies straight to the receiver
+    assert.deepEqual(tags(b), backend.either({ engine: [4], kernel: [4, 4] }));
+    const expected = backend.either({ engine: packet, kernel: new Uint8Array(60) });
+    assert.deepEqual(ring.bytes(0).slice(0, 60), expected);
+    assertDrops(a, { badBuffer: 1 });
+  });
+
   backend.test("the bridge learns from indirect packets, and finds their receivers", (scene) => {
     const [a, b, c] = scene.ports(3);
     send(a, frame({ from: mac(1) }));

@@ -124,6 +124,24 @@ forEachBackend((backend) => {
     scene.netmap.removeInterface(name);
   });
 
+  backend.test(
+    "a persistent port that was opened once holds the global region until it is removed",
+    {
+      skip: { kernel: "D1: a persistent port that was opened can never be removed" },
+    },
+    (scene) => {
+      using _small = smallGlobal(scene);
+      const { netmap } = scene, name = scene.interfaceName("vi");
+      netmap.createInterface(name, { slots: 16, memoryId: 1 });
+      netmap.open(`netmap:${name}`).close();
+      netmap.setMemoryParameters({ bufNum: 1024 });
+      assert.equal(netmap.memoryParameters.current.buf.count, 512);
+      netmap.removeInterface(name);
+      using port = scene.port("a", { memory: "global" });
+      assert.equal(netmap.poolsInfo(port.name).buffers.count, 1024);
+    },
+  );
+
   backend.test("null ports: rings that lead nowhere, in memory that is there", (scene) => {
     using _small = smallGlobal(scene, { ringNum: 40, bufNum: 4096, ringSize: 8192 });
     for (const shape of [[10, 5, 256, 100], [0, 0, 0, 0], [1, 1, 2, 2]]) {

@@ -246,6 +246,21 @@ forEachBackend((backend) => {
     assert.deepEqual(tags(master), [3]);
   });
 
+  backend.test("a pipe's receiver with a larger offset of its own is told where the packet is", (scene) => {
+    const name = `${scene.bridgeName}:p`;
+    using master = scene.netmap.open(`${name}{1`, { slots: 16, offset: { initial: 64, max: 512 } });
+    using slave = scene.netmap.open(`${name}}1`, {
+      slots: 16,
+      offset: { initial: 128, max: 512 },
+    });
+    master.send(frame({ tag: 1 }));
+    slave.rxSync();
+    const [ring] = slave.rxRings;
+    const at = ring.region.view.getBigUint64(ring.offset + 256 + 8, true);
+    assert.equal(at, backend.either({ engine: 64n, kernel: 128n }));
+    if (backend.isEngine) assert.deepEqual(tags(slave), [1]);
+  });
+
   backend.test("a slot of a pipe whose packet would go beyond its buffer comes empty", {
     skip: { kernel: "the kernel passes it on" },
   }, (scene) => {

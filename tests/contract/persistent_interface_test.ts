@@ -1,6 +1,7 @@
 /** Upstream's scenarios 009, 010, 011 and 022, with the right outcome: persistent VALE ports. */
 
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { assertDrops, codeOf, forEachBackend, throwsCode } from "./backends.ts";
 import { frame, mac, tags } from "./frames.ts";
 
@@ -81,6 +82,12 @@ forEachBackend((backend) => {
     const name = scene.interfaceName("").padEnd(15, "v");
     scene.netmap.createInterface(name);
     scene.netmap.removeInterface(name);
+  });
+
+  backend.test("an interface of the engine is none of the system's", (scene) => {
+    const name = scene.createInterface("vi");
+    const isThere = existsSync(`/sys/class/net/${name}`);
+    assert.equal(isThere, backend.either({ engine: false, kernel: true }));
   });
 
   backend.test("022: attached interfaces exchange frames", {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Port } from "../../mod.ts";
 import { assertDrops, type Backend, forEachBackend, type Scene } from "./backends.ts";
-import { frame, mac, type SlotOptions } from "./frames.ts";
+import { fill, frame, mac, type SlotOptions } from "./frames.ts";
 import {
   cut,
   headerBytes,
@@ -375,5 +375,37 @@ forEachBackend((backend) => {
     const found = pass(a, b, [...cut(bytes), ...cut(bytes, 12), ...cut(bytes, 12, 72)]);
     assert.equal(found.length, 4);
     assert.deepEqual(seen, [[0x0800, 100, 100, 1], [0x0800, 100, 100, 2], [0x0800, 100, 60, 3]]);
+  });
+
+  backend.test("a lookup's copy is converted for the port that it goes to, as the packet is", {
+    skip: { kernel: "copies of valet's lookup module: tests/hook/kernel_lookup_test.ts" },
+  }, (scene) => {
+    const a = scene.port("a", { headerLength: 12 });
+    const [b, c] = [scene.port("b"), scene.port("c", { headerLength: 10 })];
+    scene.bridge.lookup = (packet) => {
+      packet.copyTo = packet.port === 2 ? 0 : 2;
+      return 1;
+    };
+    const bytes = frame({ tag: 7 });
+    fill(a.txRings[0], [{ bytes: joined(vnetHeader(12), bytes) }]);
+    a.txSync();
+    assert.deepEqual(take(b).map(({ bytes }) => bytes), [bytes]);
+    assert.deepEqual(take(c).map(({ bytes }) => bytes), [joined(vnetHeader(10), bytes)]);
+    fill(c.txRings[0], [{ bytes: joined(vnetHeader(10), bytes) }]);
+    c.txSync();
+    assert.deepEqual(take(a).map(({ bytes }) => bytes.subarray(12)), [bytes]);
+    assert.deepEqual(take(b).map(({ bytes }) => bytes), [bytes]);
+    // A long one is cut into frames for who has no headers, and whole for who has
+    const options: PacketOptions = { family: 4, protocol: "udp", payload: 4000 };
+    const { length } = take(b);
+    assert.equal(length, 0);
+    fill(a.txRings[0], longPacket(12, options, Segment.UDP));
+    a.txSync();
+    assert.equal(take(b).length, 3);
+    assert.equal(
+      joined(...take(c).map(({ bytes }) => bytes)).length,
+      10 + ipPacket(options).length,
+    );
+    assertDrops(a, {});
   });
 });

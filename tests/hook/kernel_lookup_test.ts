@@ -239,6 +239,20 @@ test("a copy goes to one port more, once to each, in order", async (scene) => {
   }
 });
 
+test("no copy comes from or to a port with virtio-net headers, and what is lost is counted", async (scene) => {
+  const a = scene.port("a"), b = scene.port("b", { headerLength: 12 }), c = scene.port("c");
+  scene.bridge.lookup = await compile((packet) => {
+    packet.copyTo = packet.port === 0 ? 1 : 0;
+    return 2;
+  });
+  a.send(frame({ tag: 1 }));
+  assert.deepEqual([slotsOf(b.rxRings[0]), tags(c)], [[], [1]]);
+  b.send(new Uint8Array([...new Uint8Array(12), ...frame({ tag: 2 })]));
+  assert.deepEqual([tags(a), tags(c)], [[], [2]]);
+  const { copies, copiesLost } = scene.bridge.kernelLookup()!.counters;
+  assert.deepEqual({ copies, copiesLost }, { copies: 0, copiesLost: 2 });
+});
+
 test("what a hook writes is what the receivers get", async (scene) => {
   const [a, b, c] = scene.ports(3);
   scene.bridge.lookup = await compile((packet) => {
