@@ -180,10 +180,10 @@ static void take_apart(void)
 
 static void fuzz(const char *where, int64_t end_ms)
 {
-	struct bystanders bystanders;
+	struct bystanders *bystanders = bystanders_start(strcmp(where, "embedded"));
 	uint64_t rounds = 0, answered = 0;
+	uint32_t bystander_rounds;
 
-	bystanders_start(&bystanders);
 	for (int i = 0; i < HANDLES; i++)
 		handles[i] = open_handle();
 	while (test_now_ms() < end_ms)
@@ -191,10 +191,10 @@ static void fuzz(const char *where, int64_t end_ms)
 			one_round(&answered);
 	for (int i = 0; i < HANDLES; i++)
 		EQUAL(valet_close(handles[i]), 0);
-	bystanders_stop(&bystanders);
+	bystander_rounds = bystanders_stop(bystanders);
 	take_apart();
 	printf("control, %s: %llu requests, %llu of them done; bystanders: %u rounds\n", where,
-	       (unsigned long long)rounds, (unsigned long long)answered, bystanders.rounds);
+	       (unsigned long long)rounds, (unsigned long long)answered, bystander_rounds);
 	if (answered < rounds / 50)
 		FAIL("too few of them were good");
 }

@@ -9,7 +9,7 @@
 
 #include "daemon.h"
 
-static uint32_t fuzz_state;
+static __thread uint32_t fuzz_state;
 static int64_t fuzz_end_ms;
 
 HELPER uint32_t some(uint32_t below)
@@ -39,6 +39,14 @@ HELPER uint64_t some_number(void)
 	}
 }
 
+static void hangs(int signal)
+{
+	static const char text[] = "not done long after its time: it hangs\n";
+
+	(void)signal;
+	_exit(write(STDERR_FILENO, text, sizeof(text) - 1) < 0 ? 2 : 1);
+}
+
 HELPER void fuzz_begin(const char *name, const char *seconds, const char *seed)
 {
 	struct timespec now;
@@ -48,6 +56,8 @@ HELPER void fuzz_begin(const char *name, const char *seconds, const char *seed)
 	chosen = seed ? (uint32_t)strtoul(seed, NULL, 0) : (uint32_t)(now.tv_nsec ^ now.tv_sec);
 	fuzz_state = chosen ? chosen : 1;
 	fuzz_end_ms = test_now_ms() + atoi(seconds ? seconds : "60") * 1000ll;
+	signal(SIGALRM, hangs);
+	alarm((unsigned)atoi(seconds ? seconds : "60") + 3 * HANGS_MS / 1000);
 	printf("%s: seed 0x%x\n", name, fuzz_state);
 	fflush(stdout);
 }
@@ -59,11 +69,15 @@ HELPER int fuzz_goes_on(void)
 
 /* ---- bystanders ---- */
 
-/* A bridge with two ports and a pipe, in the same engine. */
+/*
+ * A bridge with two ports and a pipe, in the same engine: in a thread, or in a process of its own where
+ * the engine is a daemon's.
+ */
 struct bystanders {
 	struct port_handle from[2], to[2];
 	uint32_t stop, rounds;
 	pthread_t thread;
+	pid_t process;
 };
 
 enum { BYSTANDER_FRAMES = 9 };
@@ -93,41 +107,69 @@ static void bystander_round(struct port_handle *from, struct port_handle *to, ui
 	EQUAL(valet_txsync(from->handle), 0);
 }
 
+/* It is answered while others are fuzzed. */
+static void bystander_asks(const struct port_handle *port)
+{
+	int64_t limit = test_now_ms() + HANGS_MS;
+
+	CHECK(counters(port->handle, "vale_by:a").tx_packets >= BYSTANDER_FRAMES);
+	if (test_now_ms() > limit)
+		FAIL("a bystander's request took %lld ms", (long long)(test_now_ms() - limit + HANGS_MS));
+}
+
 static void *bystanders_main(void *argument)
 {
 	struct bystanders *all = argument;
 	uint32_t next[2] = { 0, 0 };
 
-	while (!load_acquire(&all->stop)) {
-		for (int i = 0; i < 2; i++)
-			bystander_round(&all->from[i], &all->to[i], &next[i]);
-		write_once(&all->rounds, all->rounds + 1);
-		nanosleep(&(struct timespec){ .tv_nsec = 200000 }, NULL);
-	}
-	return NULL;
-}
-
-HELPER void bystanders_start(struct bystanders *all)
-{
-	memset(all, 0, sizeof(*all));
 	all->from[0] = open_port("vale_by:a", SLOTS(16));
 	all->to[0] = open_port("vale_by:b", SLOTS(16));
 	all->from[1] = open_port("vale_by:c{1", SLOTS(16));
 	all->to[1] = open_port("vale_by:c}1", SLOTS(16));
-	all->thread = start(bystanders_main, all);
-}
-
-/* They have lost nothing, and have not been kept waiting. */
-HELPER void bystanders_stop(struct bystanders *all)
-{
-	store_release(&all->stop, 1);
-	join(all->thread);
-	if (!all->rounds)
-		FAIL("the bystanders did nothing");
+	do {
+		for (int i = 0; i < 2; i++)
+			bystander_round(&all->from[i], &all->to[i], &next[i]);
+		bystander_asks(&all->from[0]);
+		write_once(&all->rounds, all->rounds + 1);
+		nanosleep(&(struct timespec){ .tv_nsec = 200000 }, NULL);
+	} while (!load_acquire(&all->stop));
 	for (int i = 0; i < 2; i++) {
 		close_port(&all->from[i]);
 		close_port(&all->to[i]);
 	}
+	return NULL;
+}
+
+static void bystanders_process(void *all)
+{
+	bystanders_main(all);
+}
+
+/* Caller: has no other thread. */
+HELPER struct bystanders *bystanders_start(int apart)
+{
+	struct bystanders *all = shared_memory(sizeof(*all));
+
+	if (apart)
+		all->process = spawn(bystanders_process, all);
+	else
+		all->thread = start(bystanders_main, all);
+	return all;
+}
+
+/* They have lost nothing, and have not been kept waiting. Returns their rounds. */
+HELPER uint32_t bystanders_stop(struct bystanders *all)
+{
+	uint32_t rounds;
+
+	store_release(&all->stop, 1);
+	if (all->process)
+		reap(all->process);
+	else
+		join(all->thread);
+	rounds = all->rounds;
+	munmap(all, sizeof(*all));
+	return rounds;
 }
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Rings with anything in them: heads, slots, status blocks, netmap_if and buffers are written over
- * while the rings are synced, in the engine here. Other ports work on. On a daemon a client that spoils
- * the words that it waits by waits for ever, itself: what it can do to others is in
- * tests/c/daemon_hostile_rings.c.
+ * before the rings are synced, and by another thread meanwhile; in the engine here and then in a
+ * daemon's. Other ports, of another process then, work on. What a client can do to a daemon that
+ * heeds no rule of the library is in tests/c/daemon_hostile_rings.c.
  */
 #include "fuzz.h"
 
-enum { RINGS_MAX = 16, ATTACKED = 6 };
+enum { RINGS_MAX = 16, ATTACKED = 6, SPOILED_FOR_GOOD = 1000 };
 
 struct attacked {
 	const char *name;
@@ -19,6 +19,7 @@ struct attacked {
 	uint32_t rings;
 	uint32_t *csb; /* of a sync loop, or NULL */
 	uint32_t csb_words;
+	pthread_mutex_t mapped; /* held while its memory is written to, or comes or goes */
 };
 
 static struct attacked attacked[ATTACKED] = {
@@ -69,6 +70,14 @@ static void attack_close(struct attacked *target)
 	target->port.handle = -1;
 }
 
+static void attack_anew(struct attacked *target)
+{
+	pthread_mutex_lock(&target->mapped);
+	attack_close(target);
+	attack_open(target);
+	pthread_mutex_unlock(&target->mapped);
+}
+
 /* In the rings, a number that is near to what is legal is more of a test. */
 static uint32_t near(uint32_t slots)
 {
@@ -90,22 +99,22 @@ static void spoil_slot(struct attacked *target, uint32_t i)
 }
 
 /*
- * Any word of the header, of the csb too. Who spoils the words that its own syncs wait by waits for
- * ever, and a lock that nobody holds costs a second: these are put right again.
+ * Any word of the header, of the csb too. A sync whose words are spoiled ends, but it takes up to a
+ * second: these are mostly put right again.
  */
-static void spoil_word(struct attacked *target, struct netmap_ring *ring)
+static void spoil_word(struct netmap_ring *ring)
 {
 	struct csb *csb = csb_of(ring);
 	uint32_t *word = (uint32_t *)ring + some(64);
 
-	if (word == &csb->ktoa.done || (target->csb && (uint8_t *)word >= ring->sem))
-		return;
 	write_once(word, (uint32_t)some_number());
 	for (uint32_t i = some(300); i > 0; i--)
 		spin_pause();
+	if ((uint8_t *)word < ring->sem || some(SPOILED_FOR_GOOD) == 0)
+		return;
 	write_once(&csb->atok.lock, 0);
-	if (!target->csb)
-		write_once(&csb->atok.request, read_once(&csb->ktoa.done));
+	write_once(&csb->atok.appl_need_kick, 0);
+	write_once(&csb->atok.request, read_once(&csb->ktoa.done));
 }
 
 static void spoil_header(struct attacked *target, uint32_t i)
@@ -114,7 +123,7 @@ static void spoil_header(struct attacked *target, uint32_t i)
 
 	switch (some(8)) {
 	case 0:
-		spoil_word(target, ring);
+		spoil_word(ring);
 		break;
 	case 1:
 		write_once(&ring->cur, near(target->slots[i]));
@@ -158,7 +167,7 @@ static void attack(struct attacked *target)
 	uint32_t i = some(target->rings);
 
 	if (!target->rings) {
-		attack_open(target);
+		attack_anew(target);
 		return;
 	}
 	for (uint32_t k = some(10); k > 0; k--)
@@ -176,10 +185,44 @@ static void attack(struct attacked *target)
 		valet_rxsync(target->port.handle);
 	if (some(8) == 0)
 		valet_poll(target->port.handle, POLLIN | POLLOUT, 0);
-	if (some(2000) == 0) {
-		attack_close(target);
-		attack_open(target);
+	if (some(2000) == 0)
+		attack_anew(target);
+}
+
+/* ---- the other thread ---- */
+
+static struct {
+	uint32_t stop, seed;
+} meddler;
+
+/* Not the words of the csb: the other thread waits by them. */
+static void meddle(struct attacked *target)
+{
+	uint32_t i = some(target->rings);
+
+	for (uint32_t k = some(20); target->rings && k > 0; k--) {
+		spoil_slot(target, i);
+		if (some(20) == 0)
+			write_once((uint32_t *)target->ring[i] +
+					   some(offsetof(struct netmap_ring, sem) / 4),
+				   (uint32_t)some_number());
 	}
+}
+
+static void *meddler_main(void *unused)
+{
+	(void)unused;
+	fuzz_state = meddler.seed;
+	while (!load_acquire(&meddler.stop)) {
+		struct attacked *target = &attacked[some(ATTACKED)];
+
+		pthread_mutex_lock(&target->mapped);
+		meddle(target);
+		pthread_mutex_unlock(&target->mapped);
+		if (some(16) == 0)
+			nanosleep(&(struct timespec){ .tv_nsec = 50000 }, NULL);
+	}
+	return NULL;
 }
 
 /* Lengths of headers differ now and then, so that frames are converted. */
@@ -195,31 +238,42 @@ static void change_headers(void)
 
 static void fuzz(const char *where, int64_t end_ms)
 {
-	struct bystanders bystanders;
+	struct bystanders *bystanders = bystanders_start(strcmp(where, "embedded"));
 	uint64_t rounds = 0;
+	pthread_t thread;
 
-	bystanders_start(&bystanders);
 	for (int i = 0; i < ATTACKED; i++) {
+		pthread_mutex_init(&attacked[i].mapped, NULL);
 		attacked[i].reg.nr_flags |= NR_ACCEPT_VNET_HDR;
 		attack_open(&attacked[i]);
 		CHECK(attacked[i].rings);
 	}
+	meddler.stop = 0;
+	meddler.seed = some(UINT32_MAX) + 1;
+	thread = start(meddler_main, NULL);
 	while (test_now_ms() < end_ms) {
-		for (int i = 0; i < 100; i++, rounds++)
+		for (int i = 0; i < 100 && test_now_ms() < end_ms; i++, rounds++)
 			attack(&attacked[some(ATTACKED)]);
 		if (some(20) == 0)
 			change_headers();
 	}
+	store_release(&meddler.stop, 1);
+	join(thread);
 	for (int i = 0; i < ATTACKED; i++)
 		attack_close(&attacked[i]);
-	bystanders_stop(&bystanders);
 	printf("rings, %s: %llu attacks; bystanders: %u rounds\n", where, (unsigned long long)rounds,
-	       bystanders.rounds);
+	       bystanders_stop(bystanders));
 }
 
 int main(int argc, char **argv)
 {
+	struct daemon daemon;
+
 	fuzz_begin("rings", argc > 1 ? argv[1] : NULL, argc > 2 ? argv[2] : NULL);
-	fuzz("embedded", fuzz_end_ms);
+	fuzz("embedded", test_now_ms() + (fuzz_end_ms - test_now_ms()) / 2);
+	daemon_folder();
+	daemon = daemon_start(2);
+	fuzz("daemon", fuzz_end_ms);
+	daemon_stop(&daemon);
 	return 0;
 }
