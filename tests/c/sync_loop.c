@@ -13,6 +13,7 @@ int main(void)
 	loop_packets(1, NM_OPT_SYNC_KLOOP_DIRECT_TX);
 	loop_packets(1, NM_OPT_SYNC_KLOOP_DIRECT_RX);
 	loop_packets(1, NM_OPT_SYNC_KLOOP_DIRECT_TX | NM_OPT_SYNC_KLOOP_DIRECT_RX);
+	loop_turns();
 	library_loop(0, 100);
 	library_loop(VALET_SYNC_LOOP_BY_EVENT, 0);
 	library_loop_closed();

@@ -285,6 +285,57 @@ HELPER void loop_packets(int with_fds, uint32_t mode)
 	close_port(&other);
 }
 
+HELPER void hand_over(struct nm_csb_atok *atok, uint32_t head)
+{
+	write_once(&atok->cur, head);
+	store_ordered(&atok->head, head);
+}
+
+/* An application that never stops: each sync of ring 0 finds the next frame handed over meanwhile. */
+HELPER int32_t never_stop(struct valet_batch *batch, void *context)
+{
+	struct nm_csb_atok *atok = context;
+
+	if (batch->packets[0].ring == 0)
+		hand_over(atok, (atok->head + 1) % LOOP_SLOTS);
+	return 0;
+}
+
+/* A ring that always has something to send leaves the others their turns, and STOP its own. */
+HELPER void loop_turns(void)
+{
+	static struct csb_memory memory;
+	struct nmreq_register reg = ALONE(.nr_tx_rings = 2, .nr_tx_slots = LOOP_SLOTS,
+					  .nr_rx_slots = LOOP_SLOTS);
+	struct start with = { .sleep_us = 50 };
+	struct port_handle port;
+	uint32_t status;
+	pthread_t loop;
+
+	CHECK(try_open("vale0:a", reg, &port) == 0);
+	with.handle = port.handle;
+	for (uint32_t i = 0; i < 2 * LOOP_SLOTS; i++) {
+		struct netmap_ring *tx = tx_ring(&port, i / LOOP_SLOTS);
+		struct netmap_slot *slot = &tx->slot[i % LOOP_SLOTS];
+
+		write_frame(buffer(tx, slot->buf_idx), STATION(2), STATION(1), i);
+		slot->len = 60;
+	}
+	EQUAL(csb_request(with.handle, NETMAP_REQ_CSB_ENABLE, "", reg, (uintptr_t)memory.atok,
+			  (uintptr_t)memory.ktoa, &status), 0);
+	EQUAL(set_native(with.handle, "vale0", never_stop, memory.atok), 0);
+	loop = start(run_loop, &with);
+	hand_over(&memory.atok[0], 1);
+	for (uint32_t i = 1; i < LOOP_SLOTS; i++) {
+		hand_over(&memory.atok[1], i);
+		WAIT_FOR(load_acquire(&memory.ktoa[1].hwcur) == i);
+	}
+	EQUAL(stop_loop(with.handle), 0);
+	join(loop);
+	EQUAL(with.rc, 0);
+	close_port(&port);
+}
+
 /* ---- the loop in a thread of the library's ---- */
 
 struct loop_view {
