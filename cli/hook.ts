@@ -151,7 +151,8 @@ const statsCommand: CommandSpec = {
       ["file", hook.file],
       ["form", hook.form],
       ["state", hook.state],
-      ["since", hook.since],
+      // The kernel does not tell
+      ...(hook.since === "" ? [] : [["since", hook.since] as [string, string]]),
       [
         "packets",
         batches === undefined
