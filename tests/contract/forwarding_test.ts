@@ -177,15 +177,6 @@ forEachBackend((backend) => {
     assert.equal(rx.region.view.getBigUint64(at + 8, true), 0x1234n);
   });
 
-  backend.test("NS_NO_LEARN and a destination port in the flags are ignored, as in netmap", (scene) => {
-    const [a, b, c] = scene.ports(3);
-    fill(a.txRings[0], [{ bytes: frame({ from: mac(1), tag: 1 }), flags: 0x8 | 0x200 }]);
-    a.txSync();
-    assert.deepEqual([tags(b), tags(c)], [[1], [1]]);
-    b.send(frame({ from: mac(2), to: mac(1), tag: 2 }));
-    assert.deepEqual([tags(a), tags(c)], [[2], []]);
-  });
-
   backend.test("a port without receive rings gets nothing, the others get theirs", (scene) => {
     const a = scene.port("a");
     const deaf = scene.port("deaf", { txOnly: true });
