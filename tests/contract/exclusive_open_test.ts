@@ -1,4 +1,4 @@
-/** Upstream's scenarios 001 and 003: exclusive use of ports and pipes. */
+/** Upstream's scenarios 001 to 003: exclusive use of ports and pipes. */
 
 import assert from "node:assert/strict";
 import { type PortOptions, RegisterMode } from "../../mod.ts";
@@ -40,6 +40,18 @@ forEachBackend((backend) => {
   sharedAndExclusive(backend, "001: an ephemeral port", "a");
   sharedAndExclusive(backend, "003: a pipe's master", "p{1");
   sharedAndExclusive(backend, "003: a pipe's slave", "p}1");
+
+  backend.test("002: a persistent port cannot be opened by others while one has it exclusively", (scene) => {
+    const name = scene.createInterface("vi");
+    scene.bridge.attach(name);
+    const first = scene.port(`${name}/x`);
+    // D1: once it is open the kernel does not find it by the bridge's name
+    const code = backend.either({ engine: "EBUSY", kernel: "EINVAL" });
+    throwsCode(code, () => tryOpen(scene, name));
+    throwsCode(code, () => tryOpen(scene, `${name}/x`));
+    first.close();
+    if (backend.isEngine) tryOpen(scene, name);
+  });
 
   backend.test("003: a pipe's two ends are exclusive each for itself", (scene) => {
     using master = scene.port("p{1", { exclusive: true });
