@@ -7,6 +7,7 @@
  */
 #include "deliver.h"
 
+#include <sched.h>
 #include <string.h>
 
 #include "batch.h"
@@ -72,7 +73,7 @@ static void lease_return(struct ring *ring, struct room *room)
 	}
 }
 
-static void lease_finish(struct ring *ring, struct room *room, uint64_t lost)
+static void lease_finish(struct ring *ring, struct room *room)
 {
 	uint32_t tail;
 	int moved = 0;
@@ -89,8 +90,6 @@ static void lease_finish(struct ring *ring, struct room *room, uint64_t lost)
 	}
 	count_add(&ring->packets, room->packets);
 	count_add(&ring->bytes, room->bytes);
-	if (lost)
-		ring_drop(ring, VALET_DROP_RING_FULL, lost);
 	if (room->bad)
 		ring_drop(ring, VALET_DROP_RECEIVE_BUFFER, room->bad);
 	/*
@@ -238,38 +237,41 @@ static void deliver_plain(const struct batch *batch, struct ring *ring, const ui
 	};
 }
 
-void deliver(struct batch *batch, struct ring *ring, const uint16_t *unicast, uint32_t count,
-	     const uint16_t *flood, uint32_t floods)
+/* Packets for one ring: two lists of numbers, each in order of sending. */
+struct pending {
+	const uint16_t *unicast; /* NULL: packets 0 to count - 1 */
+	const uint16_t *flood;
+	uint32_t count, floods;
+};
+
+/* The first that does not fit ends it: a later one must not overtake. The rest stays pending. */
+static void deliver_some(struct batch *batch, struct ring *ring, struct pending *pending)
 {
 	struct conversion conversion = conversion_of(batch, ring);
+	const uint16_t *unicast = pending->unicast, *flood = pending->flood;
+	uint32_t count = pending->count, floods = pending->floods, u = 0, f = 0;
 	int straight = conversion_is_none(&conversion);
-	uint32_t u = 0, f = 0;
-	struct room room;
+	struct room room =
+		lease_take(ring, straight ? slots_needed(batch, unicast, count) +
+						    slots_needed(batch, flood, floods) :
+					    convert_slots(&conversion, unicast, count) +
+						    convert_slots(&conversion, flood, floods));
 
-	if (!read_once(&ring->opens)) {
-		ring_drop(ring, VALET_DROP_NOT_OPEN, count + floods);
-		return;
-	}
-	room = lease_take(ring, straight ? slots_needed(batch, unicast, count) +
-						   slots_needed(batch, flood, floods) :
-					   convert_slots(&conversion, unicast, count) +
-						   convert_slots(&conversion, flood, floods));
 	if (straight && !batch->fragments && (!count || !floods) && room.left == count + floods) {
 		deliver_plain(batch, ring, floods ? flood : unicast, count + floods, &room);
-		lease_finish(ring, &room, 0);
+		lease_finish(ring, &room);
+		pending->count = pending->floods = 0;
 		return;
 	}
 	while (u < count || f < floods) {
 		uint32_t number_u = u < count ? (unicast ? unicast[u] : u) : UINT32_MAX;
 		uint32_t number_f = f < floods ? flood[f] : UINT32_MAX;
 		uint32_t number = number_u < number_f ? number_u : number_f;
-		const struct valet_packet *packet = &batch->packet[number];
 
-		/* The first that does not fit ends it: a later one must not overtake. */
-		if (packet->fragments > room.left)
+		if (batch->packet[number].fragments > room.left)
 			break;
 		if (straight)
-			deliver_packet(batch, ring, packet, &room);
+			deliver_packet(batch, ring, &batch->packet[number], &room);
 		else
 			convert_packet(&conversion, number, &room);
 		if (number == number_u)
@@ -277,5 +279,48 @@ void deliver(struct batch *batch, struct ring *ring, const uint16_t *unicast, ui
 		else
 			f++;
 	}
-	lease_finish(ring, &room, count - u + floods - f);
+	lease_finish(ring, &room);
+	if (u && !unicast) { /* nobody has sorted, so the order is free to use */
+		for (uint32_t i = u; i < count; i++)
+			batch->order[i] = (uint16_t)i;
+		unicast = batch->order;
+	}
+	*pending = (struct pending){ unicast ? unicast + u : NULL, flood ? flood + f : NULL,
+				     count - u, floods - f };
+}
+
+/*
+ * An interface sends as fast as its thread is let. As netmap, which sends on the interface itself
+ * when a ring for it is full: what does not fit is tried again after the thread has had its turn,
+ * as long as that makes room.
+ */
+static void deliver_patiently(struct batch *batch, struct ring *ring, struct pending *pending)
+{
+	enum { TRIES_MAX = 64 };
+
+	for (int tries = 0; pending->count + pending->floods && tries < TRIES_MAX; tries++) {
+		uint32_t before = load_acquire(&ring->hwcur);
+
+		ring_notify(ring);
+		sched_yield();
+		if (before == load_acquire(&ring->hwcur))
+			return;
+		deliver_some(batch, ring, pending);
+	}
+}
+
+void deliver(struct batch *batch, struct ring *ring, const uint16_t *unicast, uint32_t count,
+	     const uint16_t *flood, uint32_t floods)
+{
+	struct pending pending = { unicast, flood, count, floods };
+
+	if (!read_once(&ring->opens)) {
+		ring_drop(ring, VALET_DROP_NOT_OPEN, count + floods);
+		return;
+	}
+	deliver_some(batch, ring, &pending);
+	if (pending.count + pending.floods && ring->port->kind == VALET_PORT_NIC)
+		deliver_patiently(batch, ring, &pending);
+	if (pending.count + pending.floods)
+		ring_drop(ring, VALET_DROP_RING_FULL, pending.count + pending.floods);
 }
