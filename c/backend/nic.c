@@ -21,6 +21,7 @@
 
 #include "../device/device.h"
 #include "../engine/batch.h"
+#include "../engine/monitor.h"
 #include "../engine/waiter.h"
 
 enum {
@@ -137,9 +138,12 @@ static int pump_out(struct pump *pump)
 					       &lost);
 	if (lost)
 		ring_drop(ring, VALET_DROP_INTERFACE, lost);
+	if (done != (int)count)
+		end = slot_after(ring, (uint32_t)done);
+	if (ring_is_exchanged(ring))
+		monitors_exchange(ring, ring->hwcur, end);
 	/* Pairs with the sender's load in lease_take(): we have read what lies before. */
-	store_release(&ring->hwcur,
-		      done == (int)count ? end : slot_after(ring, (uint32_t)done));
+	store_release(&ring->hwcur, end);
 	return done == (int)count ? done : -EAGAIN;
 }
 

@@ -10,6 +10,7 @@
 #include "deliver.h"
 #include "engine.h"
 #include "gather.h"
+#include "monitor.h"
 
 int bridge_forward_allowed(void)
 {
@@ -417,6 +418,8 @@ int bridge_forward_frames(struct ring *ring, const struct fragment *frames, uint
 	int rc = 0;
 
 	spin_lock(&ring->busy);
+	if (__builtin_expect(read_once(&ring->monitored), 0))
+		monitors_copy_frames(ring, frames, count);
 	view = view_enter(ring);
 	batch->in_use = 1;
 	batch->header_bytes = read_once(&ring->port->header_bytes);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "batch.h"
 #include "csb.h"
 #include "engine.h"
 #include "port.h"
@@ -17,6 +18,7 @@ struct passage {
 	uint32_t left; /* slots of `from` to go */
 	uint32_t put; /* next slot of `to` */
 	uint16_t mark; /* flags to set */
+	int inside; /* the next slot is not the first of its packet */
 	uint64_t packets, bytes, lost, bad;
 };
 
@@ -53,14 +55,19 @@ static void skip_excess(struct passage *p, uint32_t free)
 		last = skip_slot(p);
 }
 
+static void begin_at(struct passage *p)
+{
+	p->put = p->to->hwtail;
+	/* What comes from another monitor is marked already. */
+	p->mark = p->from->direction == TX ? NS_TXMON : 0;
+}
+
 static void begin(struct passage *p, uint32_t first, uint32_t end)
 {
 	spin_lock(&p->to->lease);
 	p->at = first;
 	p->left = ring_distance(p->from, first, end);
-	p->put = p->to->hwtail;
-	/* What comes from another monitor is marked already. */
-	p->mark = p->from->direction == TX ? NS_TXMON : 0;
+	begin_at(p);
 	skip_excess(p, room(p->to));
 }
 
@@ -106,6 +113,11 @@ static void copy_slot(struct passage *p)
 	if (view.flags & NS_INDIRECT || !buffer_valid(p->from, view.buffer) ||
 	    view.length > p->from->buffer_bytes - offset)
 		view.length = 0;
+	if (!p->inside && p->to->port->strip_bytes <= view.length) {
+		offset += p->to->port->strip_bytes;
+		view.length -= (uint16_t)p->to->port->strip_bytes;
+	}
+	p->inside = (view.flags & NS_MOREFRAG) != 0;
 	if (view.length > p->to->buffer_bytes - to_offset)
 		view.length = (uint16_t)(p->to->buffer_bytes - to_offset);
 	if (!buffer_valid(p->to, buffer)) {
@@ -138,6 +150,88 @@ void monitors_copy(struct ring *ring, uint32_t first, uint32_t end)
 	}
 	spin_unlock(&ring->monitor_lock);
 }
+
+/* ---- frames that lie in no slot ---- */
+
+/* Bytes that any slot of a monitor takes. */
+static uint32_t slot_capacity(const struct ring *to)
+{
+	uint32_t offset = load_acquire(&to->offset_mask) ? (uint32_t)read_once(&to->offset_max) : 0;
+	uint32_t bytes = offset < to->buffer_bytes ? to->buffer_bytes - offset : 0;
+
+	return bytes < UINT16_MAX ? bytes : UINT16_MAX;
+}
+
+static uint32_t slots_for(const struct fragment *frame, uint32_t capacity)
+{
+	return (frame->length + capacity - 1) / capacity;
+}
+
+/* Without the header, where the monitor's owner does not know of it. */
+static struct fragment shown_part(const struct ring *to, const struct fragment *frame)
+{
+	uint32_t strip = to->port->strip_bytes;
+
+	if (strip >= frame->length)
+		return (struct fragment){ frame->data, 0 };
+	return (struct fragment){ frame->data + strip, frame->length - strip };
+}
+
+static void copy_frame(struct passage *p, const struct fragment *frame, uint32_t capacity)
+{
+	for (uint32_t at = 0, bytes; at < frame->length; at += bytes) {
+		struct netmap_slot *slot = &p->to->shared->slot[p->put];
+		uint32_t buffer = read_once(&slot->buf_idx);
+		uint32_t left = frame->length - at;
+		uint16_t more = left > capacity ? NS_MOREFRAG : 0;
+
+		bytes = more ? capacity : left;
+		if (buffer_valid(p->to, buffer)) {
+			memcpy(buffer_at(p->to, buffer) + slot_offset(p->to, slot), frame->data + at,
+			       bytes);
+			slot_write(slot, (uint16_t)bytes, (uint16_t)(p->mark | more));
+		} else {
+			p->bad++;
+			slot_write(slot, 0, (uint16_t)(p->mark | more));
+		}
+		p->put = ring_next(p->to, p->put);
+	}
+	p->packets++;
+	p->bytes += frame->length;
+}
+
+static void show_frames(struct ring *ring, struct ring *to, const struct fragment *frames,
+			uint32_t count)
+{
+	struct passage p = { .from = ring, .to = to };
+	uint32_t capacity = slot_capacity(to), wanted = 0, free, at = 0;
+
+	spin_lock(&to->lease);
+	begin_at(&p);
+	free = capacity ? room(to) : 0;
+	for (uint32_t i = 0; capacity && i < count; i++)
+		wanted += slots_for(&frames[i], capacity);
+	for (; at < count && (!capacity || wanted > free); at++, p.lost++)
+		wanted -= capacity ? slots_for(&frames[at], capacity) : 0;
+	for (; at < count; at++) {
+		struct fragment part = shown_part(to, &frames[at]);
+
+		copy_frame(&p, &part, capacity);
+	}
+	finish(&p);
+}
+
+void monitors_copy_frames(struct ring *ring, const struct fragment *frames, uint32_t count)
+{
+	spin_lock(&ring->monitor_lock);
+	for (struct ring *to = ring->copies; to; to = to->next_copy[ring->direction])
+		show_frames(ring, to, frames, count);
+	if (ring->exchange)
+		show_frames(ring, ring->exchange, frames, count);
+	spin_unlock(&ring->monitor_lock);
+}
+
+/* ---- exchanging ---- */
 
 /* 1 if the two slots have exchanged their buffers: both must name one that exists. */
 static int exchange_slot(struct passage *p)
@@ -265,11 +359,17 @@ int monitor_create(struct port *port, const struct nmreq_register *reg, struct p
 		.no_pipes = 1,
 	};
 	char name[2 * NETMAP_REQ_IFNAMSIZ];
+	uint32_t strip = 0;
 	struct port *monitor;
 	int rc;
 
-	if (!port->opens)
+	if (!port->opens && !port->nic)
 		return -EINVAL;
+	/* The headers are ours, not the application's: it gets frames unless it asks for them. */
+	if (port->kind == VALET_PORT_NIC && !(flags & NR_ACCEPT_VNET_HDR))
+		strip = port->header_bytes;
+	if (strip && zero_copy)
+		return -EIO;
 	port_shape_bound(&shape, shape.count[RX], port->slots[TX], port->slots[RX]);
 	snprintf(name, sizeof(name), "%s/%s%s%s#%u", port->name, zero_copy ? "z" : "",
 		 flags & NR_MONITOR_RX ? "r" : "", flags & NR_MONITOR_TX ? "t" : "",
@@ -280,6 +380,7 @@ int monitor_create(struct port *port, const struct nmreq_register *reg, struct p
 		return rc;
 	port->monitors_made++;
 	monitor->zero_copy = zero_copy;
+	monitor->strip_bytes = strip;
 	monitor->watches[RX] = (flags & NR_MONITOR_RX) != 0;
 	monitor->watches[TX] = (flags & NR_MONITOR_TX) != 0;
 	monitor->watched = port;

@@ -19,6 +19,7 @@
 
 struct descriptor;
 struct engine;
+struct fragment;
 struct nmreq_register;
 struct port;
 
@@ -34,6 +35,12 @@ enum { MONITORED_COPY = 1, MONITORED_ZERO_COPY = 2 };
 void monitors_copy(struct ring *ring, uint32_t first, uint32_t end);
 /* Exchanges the buffers of released slots with those of the ring's first zero-copy monitor. */
 void monitors_exchange(struct ring *ring, uint32_t first, uint32_t end);
+
+/*
+ * Shows frames that lie in no slot, and are being sent by that ring, to all of its monitors: there
+ * is no buffer to exchange, so a zero-copy one gets a copy too.
+ */
+void monitors_copy_frames(struct ring *ring, const struct fragment *frames, uint32_t count);
 
 static inline int ring_is_copied(const struct ring *ring)
 {

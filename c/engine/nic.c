@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "buffers.h"
+#include "monitor.h"
 
 /* Network stacks send in bursts, and take the sender's retransmissions for a loss of capacity. */
 enum { NIC_SLOTS_DEFAULT = 2 * PORT_SLOTS_DEFAULT };
@@ -71,6 +72,7 @@ static void side_remove(struct port *port)
 {
 	port->nic = NULL;
 	close_rings(port);
+	monitors_end(port);
 	bridge_remove(port);
 }
 

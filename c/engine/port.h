@@ -42,6 +42,7 @@ struct port {
 	uint32_t monitors_made; /* ever */
 	struct port *watched; /* by a monitor; NULL when that has been closed */
 	int zero_copy, watches[2]; /* of a monitor */
+	uint32_t strip_bytes; /* of a monitor: headers of the watched port that it does not show */
 	uint32_t ended; /* a monitor: what it watched has been closed; the packets' path */
 
 	struct port *next; /* in the engine's list of its kind */

@@ -1,6 +1,7 @@
 // What becomes of interfaces that are attached: when they are detached, deleted, renamed, down, changed.
 import assert from "node:assert/strict";
 import { codeOf, throwsCode } from "../contract/backends.ts";
+import { type PortOptions, SlotFlag } from "../../mod.ts";
 import { ip, run, type Scene, testNet, until } from "./scene.ts";
 
 /** How an interface of the switch's namespace looks: flags, MTU, promiscuity, queueing disciplines. */
@@ -172,4 +173,36 @@ testNet("a process that is killed leaves its interfaces as it found them", async
   await until("it looks as before", () => look(scene, "p0") === before);
   assert.doesNotMatch(ip("-n", namespace, "link"), /vhost/);
   assert.equal(scene.attach(red), 0);
+});
+
+testNet("a monitor of an interface sees what comes from it and what goes to it", (scene) => {
+  const [red, blue] = scene.joined(2);
+  assert.equal(red.ping(blue.ip4), 3); // the neighbours know each other
+  const watch = (options: PortOptions, skip: number) => {
+    using monitor = scene.netmap.open("vale0:p0", options);
+    const seen: string[] = [];
+    assert.equal(red.ping(blue.ip4, { size: 500 }), 3);
+    monitor.rxSync();
+    const [ring] = monitor.rxRings;
+    for (let slot = ring.head; slot !== ring.tail; slot = ring.next(slot)) {
+      const frame = ring.bytes(slot).subarray(skip, ring.length(slot));
+      // ICMP in IPv4 on Ethernet
+      if (frame.length < 42 || frame[12] !== 8 || frame[13] !== 0 || frame[23] !== 1) continue;
+      seen.push(`${frame[34]} ${(ring.slotFlags(slot) & SlotFlag.TXMON) !== 0} ${frame.length}`);
+    }
+    return seen.sort();
+  };
+  const requests = Array(3).fill("8 true 542"), replies = Array(3).fill("0 false 542");
+  assert.deepEqual(watch({ monitor: "all" }, 0), [...replies, ...requests]);
+  assert.deepEqual(watch({ monitor: "tx" }, 0), requests);
+  assert.deepEqual(watch({ monitor: "rx" }, 0), replies);
+  // With the virtio-net header that lies in front of the frame
+  assert.deepEqual(watch({ monitor: "all", acceptHeader: true }, 10), [...replies, ...requests]);
+  throwsCode("EIO", () => scene.netmap.open("vale0:p0", { zeroCopy: true }));
+  const zeroCopy = { monitor: "all", zeroCopy: true, acceptHeader: true } as const;
+  assert.deepEqual(watch(zeroCopy, 10), [...replies, ...requests]);
+  using left = scene.netmap.open("vale0:p0", { monitor: "all" });
+  scene.bridge.detach("p0");
+  throwsCode("EIO", () => left.rxSync());
+  throwsCode("EINVAL", () => scene.netmap.open("vale0:p0", { monitor: "all" }));
 });
