@@ -174,7 +174,8 @@ static int af_packet_receive(struct device *device, uint32_t queue, struct devic
 		packet->at = (packet->at + 1) % SLOTS;
 		packet->held++;
 	}
-	if (losing)
+	/* What is lost last is not followed by a frame that says so. */
+	if (losing || !count)
 		*lost += take_lost(packet);
 	return (int)count;
 }

@@ -2,6 +2,9 @@
 #include "link.h"
 
 #include <errno.h>
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <net/if_arp.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -88,4 +91,73 @@ enum device_state link_state(const struct link *link)
 	    ioctl(link->fd, SIOCGIFFLAGS, &request) < 0)
 		return DEVICE_GONE;
 	return request.ifr_flags & IFF_UP ? DEVICE_UP : DEVICE_DOWN;
+}
+
+/* ---- drops ---- */
+
+/* The counter; 0 when the interface does not exist any more. */
+static uint64_t read_drops(const struct link_drops *drops)
+{
+	struct {
+		struct nlmsghdr header;
+		struct if_stats_msg body;
+	} question = {
+		.header = { .nlmsg_len = sizeof(question),
+			    .nlmsg_type = RTM_GETSTATS,
+			    .nlmsg_flags = NLM_F_REQUEST },
+		.body = { .ifindex = drops->index,
+			  .filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64) },
+	};
+	struct {
+		struct nlmsghdr header;
+		struct if_stats_msg body;
+		struct nlattr attribute;
+		struct rtnl_link_stats64 statistics;
+	} answer;
+	ssize_t bytes;
+
+	/* The kernel answers before send() returns. */
+	if (send(drops->fd, &question, sizeof(question), 0) < 0)
+		return 0;
+	bytes = recv(drops->fd, &answer, sizeof(answer), MSG_DONTWAIT);
+	if (bytes < (ssize_t)(offsetof(typeof(answer), statistics) +
+			      offsetof(struct rtnl_link_stats64, multicast)) ||
+	    answer.header.nlmsg_type != RTM_NEWSTATS ||
+	    answer.attribute.nla_type != IFLA_STATS_LINK_64)
+		return 0;
+	return answer.statistics.tx_dropped;
+}
+
+int link_drops_open(struct link_drops *drops, const char *name)
+{
+	struct link link = { .fd = -1 };
+	int rc;
+
+	memset(drops, 0, sizeof(*drops));
+	drops->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (drops->fd < 0)
+		return -errno;
+	strcpy(link.name, name);
+	link.fd = drops->fd; /* any socket will do */
+	rc = look_up(&link);
+	drops->index = link.index;
+	drops->seen = read_drops(drops);
+	return rc;
+}
+
+uint64_t link_drops_take(struct link_drops *drops)
+{
+	uint64_t now = read_drops(drops), before = drops->seen;
+
+	if (now <= before)
+		return 0;
+	drops->seen = now;
+	return now - before;
+}
+
+void link_drops_close(struct link_drops *drops)
+{
+	if (drops->fd >= 0)
+		close(drops->fd);
+	drops->fd = -1;
 }

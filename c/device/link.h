@@ -24,4 +24,17 @@ int link_take(struct link *link, const char *name);
 void link_release(struct link *link);
 enum device_state link_state(const struct link *link);
 
+/* What an interface was given to send, and has dropped (rtnetlink(7), tx_dropped). */
+struct link_drops {
+	int fd; /* -1: not open */
+	uint32_t index;
+	uint64_t seen;
+};
+
+/* Of the thread's network namespace. Counts from here on. */
+int link_drops_open(struct link_drops *drops, const char *name);
+/* Since it was last asked. */
+uint64_t link_drops_take(struct link_drops *drops);
+void link_drops_close(struct link_drops *drops);
+
 #endif

@@ -18,6 +18,7 @@ enum {
 	FRAME_BYTES_MAX = 66 * 1024,
 	AREA_BYTES = 8 * FRAME_BYTES_MAX, /* for the frames of one batch */
 	PARTS_MAX = 64,
+	QUEUE_FRAMES_LEAST = 16, /* shorter ones (txqueuelen) nobody has; 1000 is usual */
 };
 
 struct tap {
@@ -26,6 +27,8 @@ struct tap {
 	int fd;
 	int from_host, to_host; /* links of programs */
 	uint8_t *area;
+	struct link_drops drops; /* what the stack sent and the interface's queue had no room for */
+	uint32_t run; /* frames read since the queue was last empty */
 };
 
 static struct tap *of(struct device *device)
@@ -40,7 +43,6 @@ static int tap_receive(struct device *device, uint32_t queue, struct device_fram
 	uint32_t count = 0, used = 0;
 
 	(void)queue;
-	(void)lost;
 	while (count < most && used + FRAME_BYTES_MAX <= AREA_BYTES) {
 		ssize_t bytes = read(tap->fd, tap->area + used, FRAME_BYTES_MAX);
 
@@ -50,7 +52,14 @@ static int tap_receive(struct device *device, uint32_t queue, struct device_fram
 							 .length = (uint32_t)bytes };
 		used += ((uint32_t)bytes + 63) & ~63u;
 	}
-	return (int)count;
+	tap->run += count;
+	if (count)
+		return (int)count;
+	/* The queue can only have been full if there were as many to read. */
+	if (tap->run >= QUEUE_FRAMES_LEAST)
+		*lost += link_drops_take(&tap->drops);
+	tap->run = 0;
+	return 0;
 }
 
 static int tap_send(struct device *device, uint32_t queue, const struct device_part *parts,
@@ -109,6 +118,7 @@ static void tap_close(struct device *device)
 	close_fd(tap->from_host);
 	close_fd(tap->to_host);
 	close_fd(tap->fd);
+	link_drops_close(&tap->drops);
 	free(tap->area);
 	free(tap);
 }
@@ -130,10 +140,12 @@ static int make(const char *name, char *actual, struct tap **out)
 	if (!tap)
 		return -ENOMEM;
 	tap->device = (struct device){ .ops = &operations, .queues = 1 };
-	tap->from_host = tap->to_host = tap->fd = -1;
+	tap->from_host = tap->to_host = tap->fd = tap->drops.fd = -1;
 	tap->area = malloc(AREA_BYTES);
 	if (tap->area)
 		rc = tap->fd = valet_tap_open(name, actual);
+	if (rc >= 0)
+		rc = link_drops_open(&tap->drops, actual);
 	if (rc < 0) {
 		tap_close(&tap->device);
 		return rc;

@@ -104,3 +104,31 @@ testNet("TAP and veth meet, whatever work they leave to each other", async (scen
     assert.ok(rate > 1e6, `${rate}`);
   }
 });
+
+testNet("what the queue of a TAP interface had no room for is counted", async (scene) => {
+  const host = new Host(`${scene.namespace}q`, 1);
+  scene.hosts.push(host);
+  const { namespace } = host;
+  ip("netns", "add", namespace);
+  ip("-n", namespace, "tuntap", "add", "tap0", "mode", "tap");
+  ip("-n", namespace, "link", "set", "tap0", "txqueuelen", "16", "up");
+  scene.bridge.attach("tap0", { namespace, device: "tap" });
+  const send = "import socket\n" +
+    "s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)\n" +
+    "s.bind(('tap0', 0))\nframe = bytes(60)\n" +
+    "for _ in range(30000):\n" +
+    "  try: s.send(frame)\n" +
+    "  except OSError: pass";
+  let tx = { packets: 0, dropped: 0 };
+  await until("some are dropped", () => {
+    host.run("python3", "-c", send);
+    tx = JSON.parse(ip("-n", namespace, "-s", "-j", "link", "show", "tap0"))[0].stats64.tx;
+    return tx.dropped > 0;
+  });
+  const seen = () => scene.bridge.counters()["tap0"];
+  await until("all are accounted for", () => {
+    const { txPackets, drops } = seen();
+    return txPackets + drops.interface >= tx.packets + tx.dropped;
+  });
+  assert.equal(seen().drops.interface, tx.dropped);
+});
