@@ -1,7 +1,7 @@
 // What becomes of interfaces that are attached: when they are detached, deleted, renamed, down, changed.
 import assert from "node:assert/strict";
 import { codeOf, throwsCode } from "../contract/backends.ts";
-import { type PortOptions, SlotFlag } from "../../mod.ts";
+import { type DeviceKind, type PortOptions, SlotFlag } from "../../mod.ts";
 import { ip, run, type Scene, testNet, until } from "./scene.ts";
 
 /** How an interface of the switch's namespace looks: flags, MTU, promiscuity, queueing disciplines. */
@@ -106,7 +106,38 @@ testNet("what cannot be attached says why", (scene) => {
   assert.match(throwsCode("EOPNOTSUPP", attach("lo")).message, /no Ethernet/);
   assert.match(throwsCode("ENOENT", attach("p1", { namespace: "none" })).message, /namespace/);
   throwsCode("EBUSY", () => scene.netmap.open("vale0:p0"));
+  assert.throws(attach("p1", { device: "nosuch" as DeviceKind }), {
+    name: "TypeError",
+    message: /Cannot use "nosuch" as device: expected one of auto,/,
+  });
+  throwsCode("EOPNOTSUPP", attach("p1", { device: "af_xdp" }));
   assert.deepEqual(portNames(scene), ["p0"]);
+});
+
+testNet("without the capabilities the error names them", (scene) => {
+  scene.host();
+  const before = look(scene, "p0");
+  const mod = new URL("../../mod.ts", import.meta.url).href;
+  for (
+    const attach of [
+      '"p0"',
+      `"p0", { namespace: "${scene.namespace}" }`,
+      '"tap0", { device: "tap" }',
+    ]
+  ) {
+    const script = `import { Netmap } from "${mod}";
+      try {
+        Netmap.open({ backend: "embedded" }).bridge("vale0").attach(${attach});
+      } catch (error) {
+        console.log(error.message);
+      }`;
+    const drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"];
+    const there = ["ip", "netns", "exec", scene.namespace, ...drop];
+    const text = run([...there, Deno.execPath(), "eval", "--no-check", script]);
+    assert.match(text, /Operation not permitted \(EPERM\)/, attach);
+    assert.match(text, /CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF.*run as root/, attach);
+  }
+  assert.equal(look(scene, "p0"), before);
 });
 
 testNet("a namespace is known by its name, its path and its processes", async (scene) => {
