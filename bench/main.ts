@@ -2,6 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { buildAll } from "./build.ts";
+import { canCount, countable, countInstructions } from "./instructions.ts";
 import { compare, readResults, type Result } from "./results.ts";
 import { FULL, QUICK } from "./round.ts";
 import { type Row, ROWS } from "./rows.ts";
@@ -16,6 +17,7 @@ usage: deno task bench [options]
   --json           one JSON array instead of the table
   --save FILE      write that array to a file as well
   --compare FILE   say what is faster or slower than in an older file
+  --instructions   count instructions a packet instead, of the rows in C, with valgrind
   --no-pin         let the system choose the CPUs
   --list           the rows, and what they are
 
@@ -29,6 +31,7 @@ interface Options {
   save: string | undefined;
   compare: string | undefined;
   pin: boolean;
+  instructions: boolean;
 }
 
 function out(text: string): void {
@@ -47,6 +50,7 @@ function readOptions(args: string[]): Options | undefined {
       save: { type: "string" },
       compare: { type: "string" },
       "no-pin": { type: "boolean", default: false },
+      instructions: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -59,8 +63,11 @@ function readOptions(args: string[]): Options | undefined {
     for (const { name, about } of ROWS) out(`${name.padEnd(24)}${about}`);
     return undefined;
   }
-  const { only, quick, json, save, compare } = values;
-  return { only, quick, json, save, compare, pin: !values["no-pin"] };
+  const { only, quick, json, save, compare, instructions } = values;
+  if (instructions && (save !== undefined || compare !== undefined)) {
+    throw new Error("--instructions does not go with --save or --compare: it has other figures");
+  }
+  return { only, quick, json, save, compare, pin: !values["no-pin"], instructions };
 }
 
 /** The rows that `--only` asks for, by name or by how names begin; all without it. */
@@ -107,9 +114,33 @@ async function bench(options: Options): Promise<boolean> {
   return !results.some((result) => "error" in result);
 }
 
+/** Prints instructions a packet, or why there are none: that is no failure. */
+function count(options: Options): boolean {
+  const rows = countable(chosenRows(options.only));
+  if (rows.length === 0) {
+    throw new Error("Cannot count instructions of these rows: only of those in C, in one thread");
+  }
+  if (!canCount()) {
+    out(options.json ? "[]" : "skipped: there is no valgrind to count instructions with");
+    return true;
+  }
+  const built = buildAll();
+  const counts = rows.map((row) => {
+    const result = countInstructions(row, built);
+    if (!options.json) {
+      out(`${result.name.padEnd(28)}${result.instructions}`.padEnd(38) + "a packet");
+    }
+    return result;
+  });
+  if (options.json) out(JSON.stringify(counts, null, 2));
+  return true;
+}
+
 try {
   const options = readOptions(Deno.args);
-  if (options !== undefined && !(await bench(options))) Deno.exitCode = 1;
+  if (options !== undefined && !(options.instructions ? count(options) : await bench(options))) {
+    Deno.exitCode = 1;
+  }
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
   Deno.stderr.writeSync(new TextEncoder().encode(`${message}\n`));

@@ -3,6 +3,8 @@
  * bench ROW [THREADS]          for each line on stdin, a number of seconds, measures so long and
  *                              prints millions of packets a second
  * bench SCENE ARGUMENT ...     the same with several processes; prints one or more figures
+ * bench rounds ROW COUNT       runs so many rounds in bench_rounds(), for tools that count what a
+ *                              function does, as callgrind; prints how many packets that were
  * bench memory SLOTS PORTS     opens so many ports and prints what one took
  * With BENCH_PIN=0 in the environment threads are not bound to CPUs.
  */
@@ -44,6 +46,33 @@ static int measure(const char *name, uint32_t threads)
 	return 0;
 }
 
+/* By its name, callgrind knows what to count: all else is setting up. */
+__attribute__((noinline)) uint64_t bench_rounds(const struct bench_row *row, void *state,
+						uint32_t count)
+{
+	uint64_t packets = 0;
+
+	while (count--)
+		packets += row->round(state);
+	return packets;
+}
+
+/* Once around before what is counted: pages and stations are known from then on. */
+static int rounds(const char *name, uint32_t count)
+{
+	const struct bench_row *row = bench_row_find(name);
+	void *state;
+
+	if (!row || !count) {
+		fprintf(stderr, "Cannot run %u rounds of \"%s\"\n", count, name);
+		return 2;
+	}
+	state = row->open(0);
+	row->round(state);
+	printf("%llu\n", (unsigned long long)bench_rounds(row, state, count));
+	return 0;
+}
+
 static const struct bench_scene *scene_find(const char *name, int arguments)
 {
 	static const struct bench_scene *const all[] = { bench_daemon_scenes, bench_idle_scenes,
@@ -82,8 +111,11 @@ int main(int argc, char **argv)
 		bench_memory((uint32_t)atoi(argv[2]), (uint32_t)atoi(argv[3]));
 		return 0;
 	}
+	if (argc == 4 && !strcmp(argv[1], "rounds"))
+		return rounds(argv[2], (uint32_t)atoi(argv[3]));
 	if (argc == 2 || argc == 3)
 		return measure(argv[1], argc == 3 ? (uint32_t)atoi(argv[2]) : 1);
-	fprintf(stderr, "usage: bench ROW [THREADS] | bench SCENE ... | bench memory SLOTS PORTS\n");
+	fprintf(stderr, "usage: bench ROW [THREADS] | bench SCENE ... | bench rounds ROW COUNT | "
+			"bench memory SLOTS PORTS\n");
 	return 2;
 }

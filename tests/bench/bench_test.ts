@@ -57,6 +57,24 @@ function isPositive(value: unknown): boolean {
   return typeof value === "number" && Number.isFinite(value) && value > 0;
 }
 
+Deno.test("bench counts instructions a packet, or says that it cannot", () => {
+  const counts = rows(bench("--instructions", "--json", "--only", "pipe.60"));
+  if (counts.length === 0) {
+    const { stdout } = bench("--instructions", "--only", "pipe.60");
+    assert.match(new TextDecoder().decode(stdout), /^skipped: there is no valgrind/);
+    return;
+  }
+  const [{ name, instructions }] = counts;
+  assert.equal(name, "pipe.60");
+  assert.ok(isPositive(instructions));
+});
+
+Deno.test("bench counts no instructions of rows in TypeScript", () => {
+  const { success, stderr } = bench("--instructions", "--only", "api.send");
+  assert.equal(success, false);
+  assert.match(new TextDecoder().decode(stderr), /only of those in C/);
+});
+
 Deno.test("bench prints memory rows with bytes", () => {
   const results = rows(bench("--quick", "--json", "--only", "memory"));
   assert.deepEqual(results.map((row) => row.name), ["memory.port.default", "memory.port.256"]);
