@@ -1,6 +1,5 @@
 /**
- * Steers established flows to back ends by rewriting, as Prism does with a proxy's connections. The
- * answers come from the service, past the proxy.
+ * Steers established flows to back ends by rewriting, as Prism does; their answers pass the proxy by.
  *
  *     valet hook load vale0 scripts/hooks/proxy_steer.ts
  *

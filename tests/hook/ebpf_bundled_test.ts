@@ -2,9 +2,11 @@
 
 import assert from "node:assert/strict";
 
+import fc from "fast-check";
 import { compile, type HookConstants } from "../../hook/mod.ts";
 import { BROADCAST, DROP, type Lookup, type LookupTable, parseIpv4, Protocol } from "../../mod.ts";
 import { asModule, ebpfTest, Interfaces, runEbpf } from "./ebpf_form.ts";
+import { drawnFrame } from "./drawn_frames.ts";
 import { FrameSet } from "./forms.ts";
 import { captureFrames, Random, randomFrames } from "./frames.ts";
 
@@ -40,6 +42,10 @@ function stored(tables: Record<string, LookupTable>): unknown {
 const SETS = [
   { title: "the tutorial's capture", frames: captureFrames },
   { title: "100,000 random frames", frames: () => randomFrames(108_000, 5) },
+  {
+    title: "frames that fast-check draws",
+    frames: () => fc.sample(drawnFrame, { numRuns: 2000, seed: 20161128 }),
+  },
 ];
 for (const { title, frames } of SETS) {
   ebpfTest(`the hooks in scripts/hooks/ decide the same as eBPF about ${title}`, async (t) => {
