@@ -204,6 +204,16 @@ HELPER void daemon_stop(struct daemon *daemon)
 	reap(daemon->pid);
 }
 
+/* When it returns, no thread of the daemon runs any more, until SIGCONT. */
+HELPER void daemon_halt(const struct daemon *daemon)
+{
+	int status;
+
+	EQUAL(kill(daemon->pid, SIGSTOP), 0);
+	EQUAL(waitpid(daemon->pid, &status, WUNTRACED), daemon->pid);
+	CHECK(WIFSTOPPED(status));
+}
+
 HELPER void daemon_kill(struct daemon *daemon)
 {
 	kill_now(daemon->pid);

@@ -67,7 +67,7 @@ static void try_spoil(void (*spoil)(uint32_t), uint32_t need_kick, const struct 
 	WAIT_FOR(read_once(&csb()->ktoa.kern_need_kick) == 1);
 	EQUAL(sleepers, 0);
 	before = read_once(&csb()->atok.request);
-	EQUAL(kill(daemon_.pid, SIGSTOP), 0);
+	daemon_halt(&daemon_);
 	write_once(&csb()->ktoa.kern_need_kick, need_kick);
 	put_frame(&a, 0, EVERYBODY, STATION(1), tag, 60);
 	store_release(&returned, 0);

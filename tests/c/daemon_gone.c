@@ -286,8 +286,7 @@ static void killed_while(uint32_t which)
 	pid = spawn(run, &which);
 	WAIT_FOR(load_acquire(&shared->ready));
 	/* It stands still, so that what the client does now has no end. */
-	EQUAL(kill(daemon_.pid, SIGSTOP), 0);
-	WAIT_FOR(state_of(daemon_.pid) == 'T');
+	daemon_halt(&daemon_);
 	store_release(&shared->go, 1);
 	WAIT_FOR(load_acquire(&shared->gone));
 	if (cases[which].never_waits)
