@@ -9,6 +9,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { tmpdir } from "node:os";
 import { startDaemon } from "../../cli/daemon/start.ts";
+import { Netmap } from "../../mod.ts";
 
 const IDLE_SECONDS = 10;
 
@@ -33,12 +34,16 @@ export async function useTestDaemon(): Promise<string | undefined> {
   removeOld();
   Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
   Deno.env.set("VALET_SOCKET", join(folder, "valet.sock"));
+  let use: Netmap | undefined;
   addEventListener("unload", () => {
+    use?.close();
     if (before === undefined) Deno.env.delete("VALET_SOCKET");
     else Deno.env.set("VALET_SOCKET", before);
   });
   try {
     await startDaemon({ idleSeconds: IDLE_SECONDS });
+    // Also while tests of other backends run, which takes long on a slow kernel
+    use = Netmap.open({ backend: "daemon", instance: "contract" });
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
