@@ -45,7 +45,8 @@ export function isObjectFile(file: string): boolean {
 export function listInKernel(context: Context): HookInfo[] {
   using netmap = Netmap.open({ backend: "kernel" });
   const bridges = new Set<string>();
-  for (const { bridge } of netmap.ports()) if (bridge !== undefined) bridges.add(bridge);
+  // The kernel loses the bridge of a port that its defect D1 has hit
+  for (const { bridge } of netmap.ports()) if (bridge !== "") bridges.add(bridge);
   const infos: HookInfo[] = [];
   for (const bridge of [...bridges].sort()) {
     const status = netmap.bridge(bridge).kernelLookup();

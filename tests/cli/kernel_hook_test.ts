@@ -32,6 +32,10 @@ Deno.test({
     const [a, b, c] = ["a", "b", "c"].map((name) =>
       netmap.open(`${bridge}:${name}`, { slots: 16 })
     );
+    // Opened once, it has no bridge any more when ports are listed (D1), until the machine starts again
+    netmap.createInterface(`hk${Deno.pid % 10000}`, { slots: 16 });
+    netmap.bridge(bridge).attach(`hk${Deno.pid % 10000}`);
+    netmap.open(`${bridge}:hk${Deno.pid % 10000}`).close();
     const none = await hook("stats", [bridge]);
     assert.equal(none.status, 1);
     assert.match(none.err, /none is loaded/);
@@ -44,10 +48,9 @@ Deno.test({
       assert.equal(loaded.out, `${file} decides on "${bridge}"\n`, loaded.err);
       a.sendMany([frame({ tag: 1 }), frame({ tag: 2 })]);
       assert.deepEqual([tags(b), tags(c)], [[], [1, 2]]);
-      assert.match(
-        (await hook("list", [])).out,
-        new RegExp(`^${bridge} +eBPF +active +2 +0 +.*second`, "m"),
-      );
+      const listed = await hook("list", []);
+      const line = new RegExp(`^${bridge} +eBPF +active +2 +0 +.*second`, "m");
+      assert.match(listed.out, line, listed.err);
       const stats = await hook("stats", [bridge]);
       assert.match(stats.out, /^packets +2$/m);
       assert.match(stats.out, /"unicast":2/);
@@ -66,7 +69,7 @@ Deno.test({
 
       assert.match(
         (await hook("unload", [bridge])).out,
-        /is unloaded: it was asked about [12] packets?\n/,
+        /is unloaded: it was asked about [23] packets\n/,
       );
       a.send(frame({ tag: 4 }));
       assert.deepEqual([tags(b), tags(c)], [[4], [4]]);
