@@ -6,6 +6,7 @@
 
 #include "backend/daemon.h"
 #include "backend/daemon_lookup.h"
+#include "backend/file_memory.h"
 #include "backend/memory.h"
 #include "engine/batch.h"
 #include "engine/lookup_copy.h"
@@ -187,4 +188,21 @@ int32_t valet_daemon_ask(const void *question, uint32_t bytes, void *answer, uin
 			 int32_t timeout_ms)
 {
 	return daemon_ask(question, bytes, answer, size, timeout_ms);
+}
+
+/* ---- files as memory: not the preload library's, which has the same objects ---- */
+
+int32_t valet_memory_open(const char *path, uint32_t flags, uint64_t *range)
+{
+	return file_memory_open(path, flags, range);
+}
+
+int32_t valet_memory_sync(int32_t id, uint64_t *range)
+{
+	return file_memory_sync(id, range);
+}
+
+int32_t valet_memory_close(int32_t id)
+{
+	return file_memory_close(id);
 }

@@ -94,7 +94,7 @@ static int map(struct file_memory *memory)
 	return rc;
 }
 
-int32_t valet_memory_open(const char *path, uint32_t flags, uint64_t *range)
+int32_t file_memory_open(const char *path, uint32_t flags, uint64_t *range)
 {
 	struct file_memory *memory = calloc(1, sizeof(*memory));
 	int rc;
@@ -138,7 +138,7 @@ static int is_shorter(const struct file_memory *memory)
 	return fstat(memory->fd, &status) < 0 || (uint64_t)status.st_size < memory->bytes;
 }
 
-int32_t valet_memory_sync(int32_t id, uint64_t *range)
+int32_t file_memory_sync(int32_t id, uint64_t *range)
 {
 	struct file_memory *memory;
 	int rc = -EBADF;
@@ -198,7 +198,7 @@ void file_memory_reap(void)
 	pthread_mutex_unlock(&lock);
 }
 
-int32_t valet_memory_close(int32_t id)
+int32_t file_memory_close(int32_t id)
 {
 	struct file_memory *memory;
 

@@ -91,7 +91,7 @@ Deno.test("hooks/static_routes.ts follows its table, also when it is changed", a
   assert.deepEqual(await lines("hooks/static_routes.ts"), ["0 to 2: 1 0 2", "0 to 1: 1 1 1"]);
 });
 
-Deno.test("every script in scripts/ has a test here, in tutorial_test.ts or in bundled_test.ts", async () => {
+Deno.test("every script in scripts/ has a test here, in tutorial_test.ts, tunnels_test.ts or bundled_test.ts", async () => {
   const scripts: string[] = [];
   for (const folder of ["", "hooks/"]) {
     for (const entry of Deno.readDirSync(new URL(`../../scripts/${folder}`, import.meta.url))) {
@@ -99,13 +99,15 @@ Deno.test("every script in scripts/ has a test here, in tutorial_test.ts or in b
     }
   }
   const tests = await Promise.all(
-    ["scripts_test.ts", "tutorial_test.ts", "../hook/bundled_test.ts"].map((file) =>
-      Deno.readTextFile(new URL(file, import.meta.url))
-    ),
+    ["scripts_test.ts", "tutorial_test.ts", "tunnels_test.ts", "../hook/bundled_test.ts"].map((
+      file,
+    ) => Deno.readTextFile(new URL(file, import.meta.url))),
   );
   const untested = scripts.filter((script) => {
     const name = script.replace("hooks/", "");
-    return !tests.some((text) => text.includes(`"${script}"`) || text.includes(`"${name}"`));
+    return !tests.some((text) =>
+      text.includes(`"${script}"`) || text.includes(`/${name}"`) || text.includes(`"${name}"`)
+    );
   });
   assert.deepEqual(untested, []);
 });
