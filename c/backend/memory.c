@@ -156,23 +156,45 @@ static int identify_file(struct memory_source *source, int fd, uint64_t offset)
 		       : -EFAULT;
 }
 
-/* Takes all of its pages, as the kernel does. -EFAULT: some are not there, or cannot be written. */
+/*
+ * Whether all of it is mapped: mincore(2) says so and touches nothing. -ENOMEM: no machine's memory
+ * is that big; -EFAULT: there is a hole.
+ */
+static int find_mapped(uint64_t address, uint64_t bytes)
+{
+	enum { CHUNK_PAGES = 4096 };
+	const uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	unsigned char resident[CHUNK_PAGES];
+
+	if (address > UINT64_MAX - bytes)
+		return -EFAULT;
+	if (bytes / page_bytes > (uint64_t)sysconf(_SC_PHYS_PAGES))
+		return -ENOMEM;
+	for (uint64_t at = 0; at < bytes; at += CHUNK_PAGES * page_bytes) {
+		uint64_t left = bytes - at, chunk = CHUNK_PAGES * page_bytes;
+
+		if (mincore((void *)(uintptr_t)(address + at), left < chunk ? left : chunk,
+			    resident) < 0)
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/*
+ * Takes all of its pages, as the kernel does. -EFAULT: some are not there, or cannot be written. The
+ * holes are looked for first: up to a hole all pages would be taken, and what follows a short
+ * mapping may be gigabytes that somebody else has only reserved.
+ */
 static int populate(const struct memory_source *source)
 {
 	enum { POPULATE_WRITE = 23 }; /* MADV_POPULATE_WRITE, of Linux 5.14 */
-	void *base = (void *)(uintptr_t)source->address;
-	unsigned char resident;
+	int rc = find_mapped(source->address, source->bytes);
 
-	if (!source->bytes || source->address > UINT64_MAX - source->bytes)
-		return source->bytes ? -EFAULT : 0;
-	if (madvise(base, source->bytes, POPULATE_WRITE) == 0)
+	if (rc < 0)
+		return rc;
+	if (madvise((void *)(uintptr_t)source->address, source->bytes, POPULATE_WRITE) == 0)
 		return 0;
-	if (errno != EINVAL)
-		return -EFAULT;
-	for (uint64_t at = 0; at < source->bytes; at += 4096)
-		if (mincore((uint8_t *)base + at, 1, &resident) < 0)
-			return -EFAULT;
-	return 0;
+	return errno == EINVAL ? 0 : errno == ENOMEM ? -ENOMEM : -EFAULT;
 }
 
 int memory_region_identify(struct memory_source *source)
