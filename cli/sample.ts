@@ -6,6 +6,9 @@
 
 import { type BridgeInfo, DROP_CAUSES, type DropCause, type Netmap, NetmapError } from "../mod.ts";
 import type { PortCounters } from "../mod.ts";
+import { UsageError } from "./context.ts";
+import { sleep } from "./sleep.ts";
+import type { OptionValues } from "./table.ts";
 
 /** Counters of all ports at one moment. */
 export interface Sample {
@@ -35,6 +38,14 @@ export interface PortSample {
   readonly interface: string;
   /** Its counters. */
   readonly counters: PortCounters;
+}
+
+/** Two samples, one after the other. */
+export interface SamplePair {
+  /** The counters before. */
+  readonly before: Sample;
+  /** The counters. */
+  readonly now: Sample;
 }
 
 /** How fast a port's counters grow, each a second. */
@@ -78,6 +89,45 @@ function takeBridge(netmap: Netmap, name: string): BridgeSample | undefined {
     if (error instanceof NetmapError && error.code === "ENXIO") return undefined;
     throw error;
   }
+}
+
+/**
+ * Takes sample after sample, until the signal aborts.
+ *
+ * @param intervalMs asked before each of them
+ * @param first the sample that the first pair begins with
+ * @throws {NetmapError} as `takeSample()`; ECONNRESET or ECONNREFUSED when the daemon has gone
+ */
+export async function* samplePairs(
+  netmap: Netmap,
+  intervalMs: () => number,
+  signal: AbortSignal,
+  first: Sample = takeSample(netmap),
+): AsyncGenerator<SamplePair, void> {
+  for (let before = first;;) {
+    await sleep(intervalMs(), signal);
+    if (signal.aborted) return;
+    const now = takeSample(netmap);
+    yield { before, now };
+    before = now;
+  }
+}
+
+/**
+ * Reads the options `--interval`, in seconds, and `--count`, which is without end if it is not given.
+ *
+ * @throws {UsageError} if a value makes no sense
+ */
+export function samplingOptions(
+  { interval, count = Infinity }: OptionValues,
+): { intervalMs: number; count: number } {
+  if (typeof interval !== "number" || !(interval >= 0.01 && interval <= 86_400)) {
+    throw new UsageError(`Cannot use ${interval} as --interval: expected 0.01 to 86400 seconds`);
+  }
+  if (typeof count !== "number" || !(count >= 1)) {
+    throw new UsageError(`Cannot use ${count} as --count: expected 1 or more`);
+  }
+  return { intervalMs: interval * 1000, count };
 }
 
 /** All ports of a sample, by name. */

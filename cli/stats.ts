@@ -6,12 +6,19 @@
 
 import { DROP_CAUSES, formatRate, type Netmap, type PortCounters } from "../mod.ts";
 import { type Column, formatColumns } from "./columns.ts";
-import { type Context, UsageError } from "./context.ts";
+import type { Context } from "./context.ts";
 import { openNetmap } from "./open.ts";
 import { noPorts, widthOf, writeLines } from "./ports.ts";
-import { type PortSample, portsOf, ratesOf, type Sample, takeSample } from "./sample.ts";
-import { sleep } from "./sleep.ts";
-import type { CommandSpec, OptionValues } from "./table.ts";
+import {
+  type PortSample,
+  portsOf,
+  ratesOf,
+  type Sample,
+  samplePairs,
+  samplingOptions,
+  takeSample,
+} from "./sample.ts";
+import type { CommandSpec } from "./table.ts";
 
 const TOTALS: readonly Column[] = [
   { title: "PORT" },
@@ -60,7 +67,7 @@ export const statsCommand: CommandSpec = {
     ["One port, for a program", "valet stats --json vale0:vi0"],
   ],
   action: async (options, args, context) => {
-    const { intervalMs, count } = watchOptions(options);
+    const { intervalMs, count } = samplingOptions(options);
     using netmap = await openNetmap(context, { start: false });
     const wanted = (port: PortSample): boolean => isWanted(port.name, args);
     if (options.watch) {
@@ -68,19 +75,6 @@ export const statsCommand: CommandSpec = {
     } else show(netmap, wanted, args, Boolean(options.json), context);
   },
 };
-
-function watchOptions({ interval, count = Infinity }: OptionValues): {
-  intervalMs: number;
-  count: number;
-} {
-  if (typeof interval !== "number" || !(interval >= 0.01 && interval <= 86_400)) {
-    throw new UsageError(`Cannot use ${interval} as --interval: expected 0.01 to 86400 seconds`);
-  }
-  if (typeof count !== "number" || !(count >= 1)) {
-    throw new UsageError(`Cannot use ${count} as --count: expected 1 or more`);
-  }
-  return { intervalMs: interval * 1000, count };
-}
 
 /** "vale0" stands for all its ports. */
 export function isWanted(name: string, args: readonly string[]): boolean {
@@ -133,11 +127,8 @@ async function watch(
   isJson: boolean,
   { stdout, signal }: Context,
 ): Promise<void> {
-  let before = takeSample(netmap);
-  for (let i = 0; i < count; i++) {
-    await sleep(intervalMs, signal);
-    if (signal.aborted) return;
-    const now = takeSample(netmap);
+  let shown = 0;
+  for await (const { before, now } of samplePairs(netmap, () => intervalMs, signal)) {
     const ports = [...portsOf(now).values()].filter(wanted);
     if (isJson) stdout.write(`${JSON.stringify(rateLine(before, now, ports))}\n`);
     else {
@@ -148,7 +139,7 @@ async function watch(
         ...formatColumns(RATES, rows, { ...widthOf(stdout), indent: "  ", least: RATE_WIDTHS }),
       ]);
     }
-    before = now;
+    if (++shown === count) return;
   }
 }
 

@@ -9,9 +9,14 @@ import { plural } from "./columns.ts";
 import { type Context, UsageError } from "./context.ts";
 import { openNetmap } from "./open.ts";
 import { noPorts, widthOf, writeLines } from "./ports.ts";
-import { type PortSample, type Sample, takeSample } from "./sample.ts";
+import {
+  type PortSample,
+  type Sample,
+  samplePairs,
+  samplingOptions,
+  takeSample,
+} from "./sample.ts";
 import { Screen } from "./screen.ts";
-import { sleep } from "./sleep.ts";
 import { isWanted, rateLine } from "./stats.ts";
 import type { CommandSpec, OptionValues } from "./table.ts";
 import { renderTop, SORT_KEYS, type SortKey, topLines, type TopState } from "./top/picture.ts";
@@ -58,22 +63,14 @@ export const topCommand: CommandSpec = {
   },
 };
 
-function topOptions({ interval, sort, count = Infinity, once }: OptionValues): {
-  intervalMs: number;
-  sort: SortKey;
-  count: number;
-} {
-  if (typeof interval !== "number" || !(interval >= 0.01 && interval <= 86_400)) {
-    throw new UsageError(`Cannot use ${interval} as --interval: expected 0.01 to 86400 seconds`);
-  }
-  if (typeof count !== "number" || !(count >= 1)) {
-    throw new UsageError(`Cannot use ${count} as --count: expected 1 or more`);
-  }
+function topOptions(options: OptionValues): { intervalMs: number; sort: SortKey; count: number } {
+  const { intervalMs, count } = samplingOptions(options);
+  const { sort, once } = options;
   const key = SORT_KEYS.find((name) => name === sort);
   if (key === undefined) {
     throw new UsageError(`Cannot sort by "${sort}": expected ${SORT_KEYS.join(", ")}`);
   }
-  return { intervalMs: interval * 1000, sort: key, count: once ? 1 : count };
+  return { intervalMs, sort: key, count: once ? 1 : count };
 }
 
 /** Tables one after the other, or lines of JSON. */
@@ -86,11 +83,8 @@ async function print(
   isJson: boolean,
   { stdout, signal }: Context,
 ): Promise<void> {
-  let before = takeSample(netmap);
-  for (let i = 0; i < count; i++) {
-    await sleep(intervalMs, signal);
-    if (signal.aborted) return;
-    const now = takeSample(netmap);
+  let shown = 0;
+  for await (const { before, now } of samplePairs(netmap, () => intervalMs, signal)) {
     if (isJson) {
       const ports = now.bridges.flatMap((bridge) => bridge.ports).filter(wanted);
       stdout.write(`${JSON.stringify(rateLine(before, now, ports))}\n`);
@@ -100,7 +94,7 @@ async function print(
       const time = new Date().toTimeString().slice(0, 8);
       writeLines(stdout, [`${time}  ${plural(ports, "port")}`, ...lines.map(({ text }) => text)]);
     }
-    before = now;
+    if (++shown === count) return;
   }
 }
 
@@ -135,13 +129,9 @@ async function live(
       stdout.color,
     ));
   try {
-    while (!ended.signal.aborted) {
-      await sleep(intervalMs, ended.signal);
-      if (ended.signal.aborted) break;
+    for await (const pair of samplePairs(netmap, () => intervalMs, ended.signal, now)) {
       if (stopped) continue;
-      const next = takeSample(netmap);
-      before = now;
-      now = next;
+      ({ before, now } = pair);
       screen.draw();
     }
   } finally {
