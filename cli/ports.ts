@@ -14,6 +14,7 @@ import type { CommandSpec } from "./table.ts";
 /** A port, as `--json` prints it; the kernel tells names and indices only. */
 interface PortLine extends PortEntry {
   kind?: string;
+  device?: string | undefined;
   opens?: number;
   txRings?: number;
   rxRings?: number;
@@ -87,12 +88,23 @@ function describe(
   sample: PortSample | undefined,
 ): PortLine | undefined {
   if (sample === undefined) return undefined;
-  const { kind, opens } = sample.counters;
+  const { kind, device, opens } = sample.counters;
   try {
     const { txRings, rxRings, txSlots, rxSlots, memoryId, memoryBytes } = netmap.portInfo(
       port.name,
     );
-    return { ...port, kind, opens, txRings, rxRings, txSlots, rxSlots, memoryId, memoryBytes };
+    return {
+      ...port,
+      kind,
+      device,
+      opens,
+      txRings,
+      rxRings,
+      txSlots,
+      rxSlots,
+      memoryId,
+      memoryBytes,
+    };
   } catch (error) {
     if (error instanceof NetmapError && error.code === "ENXIO") return undefined;
     throw error;
@@ -104,7 +116,7 @@ function cells(port: PortLine): string[] {
   return [
     port.name,
     String(port.portIndex),
-    port.kind ?? "",
+    [port.kind, port.device].filter((it) => it !== undefined).join(" "),
     port.opens === undefined ? "" : String(port.opens),
     pair(port.txRings, port.rxRings),
     pair(port.txSlots, port.rxSlots),

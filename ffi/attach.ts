@@ -18,7 +18,8 @@ import { type InterfaceOptions, ringsAndSlots } from "./requests.ts";
  */
 export type DeviceKind = "auto" | "af_xdp" | "af_packet" | "tap";
 
-const DEVICES: readonly DeviceKind[] = ["auto", "af_xdp", "af_packet", "tap"];
+/** In the order of `enum valet_device` in `c/uapi/valet_requests.h`. */
+export const DEVICES: readonly DeviceKind[] = ["auto", "af_xdp", "af_packet", "tap"];
 
 /**
  * Options of `bridge.attach()`. Sizes and the memory region are for NICs that are not in use yet; an

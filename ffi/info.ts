@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type DeviceKind, DEVICES } from "./attach.ts";
 import { POOLS_INFO, PORT_INFO, VALE_NEWIF } from "./layout.ts";
 import { BRIDGE, type Message, PORT, TABLE } from "./message.ts";
 
@@ -174,6 +175,8 @@ export interface PortCounters {
   /** "ephemeral": made by opening it; "persistent": by `createInterface()`; a pipe;
    * a monitor of another port; one without rings ("null"); or a network interface of the system, "nic". */
   kind: "ephemeral" | "persistent" | "pipe" | "monitor" | "null" | "nic";
+  /** What a network interface of the system is reached through; undefined for all others. */
+  device: Exclude<DeviceKind, "auto"> | undefined;
   /** Number of its memory region. */
   memoryId: number;
 }
@@ -263,6 +266,7 @@ export function readPortCounters(message: Message): PortCounters {
   DROP_CAUSES.forEach((cause, i) => dropped += drops[cause] = message.u64(PORT.drops + i * 8));
   const bridge = message.u32(PORT.bridge);
   const attached = bridge !== NOT_ATTACHED;
+  const device = DEVICES[message.u32(PORT.device)] ?? "auto";
   return {
     txPackets: message.u64(PORT.txPackets),
     txBytes: message.u64(PORT.txBytes),
@@ -275,6 +279,7 @@ export function readPortCounters(message: Message): PortCounters {
     portIndex: attached ? message.u32(PORT.index) : undefined,
     opens: message.u32(PORT.opens),
     kind: KINDS[message.u32(PORT.kind)] ?? "ephemeral",
+    device: device === "auto" ? undefined : device,
     memoryId: message.u32(PORT.memId),
   };
 }

@@ -105,6 +105,7 @@ export const PORT = {
   opens: 16,
   kind: 20,
   memId: 24,
+  device: 28,
   txPackets: 32,
   txBytes: 40,
   rxPackets: 48,

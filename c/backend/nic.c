@@ -325,14 +325,25 @@ static int netns_open(const struct nic_request *request)
 	return fd < 0 ? -errno : fd;
 }
 
+static const enum device_kind kinds[VALET_DEVICES] = {
+	[VALET_DEVICE_AUTO] = DEVICE_AUTO,
+	[VALET_DEVICE_AF_XDP] = DEVICE_AF_XDP,
+	[VALET_DEVICE_AF_PACKET] = DEVICE_AF_PACKET,
+	[VALET_DEVICE_TAP] = DEVICE_TAP,
+};
+
+/* The number that requests have for it. */
+static uint32_t device_number(const struct device *device)
+{
+	uint32_t number = VALET_DEVICES;
+
+	while (--number && kinds[number] != device->ops->kind)
+		;
+	return number;
+}
+
 static int devices_open(const struct nic_request *request, struct nic *nic)
 {
-	static const enum device_kind kinds[VALET_DEVICES] = {
-		[VALET_DEVICE_AUTO] = DEVICE_AUTO,
-		[VALET_DEVICE_AF_XDP] = DEVICE_AF_XDP,
-		[VALET_DEVICE_AF_PACKET] = DEVICE_AF_PACKET,
-		[VALET_DEVICE_TAP] = DEVICE_TAP,
-	};
 	struct device_request want = {
 		.kind = kinds[request->device],
 		.netns_fd = netns_open(request),
@@ -370,9 +381,12 @@ static int nic_open(const struct nic_request *request, struct nic **out,
 		return rc;
 	}
 	*shape = (struct nic_shape){ .rings = nic->device[NIC_INTERFACE]->queues };
-	for (int side = 0; side < NIC_SIDES; side++)
-		if (nic->device[side])
-			shape->header_bytes[side] = nic->device[side]->header_bytes;
+	for (int side = 0; side < NIC_SIDES; side++) {
+		if (!nic->device[side])
+			continue;
+		shape->header_bytes[side] = nic->device[side]->header_bytes;
+		shape->device[side] = device_number(nic->device[side]);
+	}
 	*out = nic;
 	return 0;
 }

@@ -375,6 +375,7 @@ static int open_sender(struct af_packet *packet, const struct program_marks *mar
 
 static const struct device_ops operations = {
 	.name = "af_packet",
+	.kind = DEVICE_AF_PACKET,
 	.receive = af_packet_receive,
 	.send = af_packet_send,
 	.fd = af_packet_fd,

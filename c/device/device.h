@@ -51,6 +51,7 @@ struct device {
 
 struct device_ops {
 	const char *name;
+	enum device_kind kind; /* that gets this one */
 	/*
 	 * Up to `most` frames; they stay where they are until the queue's next receive(). Adds to
 	 * *lost what the system has dropped meanwhile.

@@ -125,6 +125,7 @@ static void tap_close(struct device *device)
 
 static const struct device_ops operations = {
 	.name = "tap",
+	.kind = DEVICE_TAP,
 	.receive = tap_receive,
 	.send = tap_send,
 	.fd = tap_fd,

@@ -44,8 +44,8 @@ static void port_release(struct port *port)
 	port_put(port);
 }
 
-static int side_add(struct bridge *bridge, const char *name, struct nic *nic, uint32_t header_bytes,
-		    const struct port_shape *shape, struct port **out)
+static int side_add(struct bridge *bridge, const char *name, struct nic *nic, enum nic_side side,
+		    const struct nic_shape *made, const struct port_shape *shape, struct port **out)
 {
 	struct port *port;
 	int rc = port_create(bridge->engine, name, VALET_PORT_NIC, shape, NULL, &port);
@@ -54,7 +54,8 @@ static int side_add(struct bridge *bridge, const char *name, struct nic *nic, ui
 		return rc;
 	bridge->engine->nics++;
 	port->nic = nic;
-	port->header_bytes = header_bytes;
+	port->header_bytes = made->header_bytes[side];
+	port->device = made->device[side];
 	rc = port_rings_make(port);
 	if (rc == 0)
 		rc = open_rings(port);
@@ -87,13 +88,13 @@ static int sides_add(struct engine *engine, const struct nic_request *request, c
 	shape->count[RX] = shape->count[TX] = made->rings;
 	port_shape_bound(shape, PORT_RINGS_MAX, NIC_SLOTS_DEFAULT, NIC_SLOTS_DEFAULT);
 	if (rc == 0)
-		rc = side_add(on, request->name, nic, made->header_bytes[NIC_INTERFACE], shape,
+		rc = side_add(on, request->name, nic, NIC_INTERFACE, made, shape,
 			      &ports[NIC_INTERFACE]);
 	if (rc < 0 || !request->host_side)
 		return rc;
 	snprintf(host_name, sizeof(host_name), "%s^", request->name);
 	shape->count[RX] = shape->count[TX] = 1;
-	rc = side_add(on, host_name, nic, made->header_bytes[NIC_HOST], shape, &ports[NIC_HOST]);
+	rc = side_add(on, host_name, nic, NIC_HOST, made, shape, &ports[NIC_HOST]);
 	if (rc < 0)
 		return rc;
 	ports[NIC_INTERFACE]->other_side = ports[NIC_HOST];

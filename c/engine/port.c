@@ -163,6 +163,7 @@ void port_report(struct port *port, struct valet_req_port *out)
 	out->opens = port->opens;
 	out->kind = port->kind;
 	out->mem_id = port->region->mem_id;
+	out->device = port->device;
 	for (int d = RX; d <= TX && port->rings[RX]; d++) {
 		for (uint32_t i = 0; i < port->count[d]; i++) {
 			struct ring *ring = &port->rings[d][i];

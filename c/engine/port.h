@@ -48,6 +48,7 @@ struct port {
 	struct port *next; /* in the engine's list of its kind */
 
 	struct nic *nic; /* of a NIC that is attached; NULL once it is on its way out */
+	uint32_t device; /* of it: enum valet_device */
 	struct port *other_side; /* of it: the host's, or that of the host's */
 };
 

@@ -176,7 +176,7 @@ struct valet_req_port {
 	uint32_t opens; /* out: descriptors bound to it now */
 	uint32_t kind; /* out: enum valet_port_kind */
 	uint32_t mem_id; /* out */
-	uint32_t reserved;
+	uint32_t device; /* out: enum valet_device of a NIC, else VALET_DEVICE_AUTO */
 	uint64_t tx_packets, tx_bytes; /* out: taken from its transmit rings */
 	uint64_t rx_packets, rx_bytes; /* out: put into its receive rings */
 	uint64_t ring_resets; /* out: syncs that found head or cur not legal and set the ring back */

@@ -18,6 +18,7 @@ export function port(name: string, given: Partial<PortCounters> = {}): PortSampl
     portIndex: 0,
     opens: 1,
     kind: "ephemeral",
+    device: undefined,
     memoryId: 1,
     ...given,
     drops: drops as Record<DropCause, number>,

@@ -160,8 +160,8 @@ testNet("a namespace is known by its name, its path and its processes", async (s
 testNet("counters tell that a port is an interface, and count both ways", (scene) => {
   const [red, blue] = scene.joined(2);
   assert.equal(red.ping(blue.ip4, { count: 100, flood: true }), 100);
-  const { kind, rxPackets, txPackets } = scene.bridge.counters()["p0"];
-  assert.equal(kind, "nic");
+  const { kind, device, rxPackets, txPackets } = scene.bridge.counters()["p0"];
+  assert.deepEqual([kind, device], ["nic", "af_packet"]);
   assert.ok(rxPackets >= 100 && txPackets >= 100);
   assert.equal(codeOf(() => scene.bridge.startPolling("p0", { firstCpu: 0 })), "");
   assert.equal(red.ping(blue.ip4), 3);
