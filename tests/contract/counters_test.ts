@@ -58,6 +58,7 @@ forEachBackend((backend: Backend) => {
       portIndex: 1,
       opens: 1,
       kind: "ephemeral",
+      device: undefined,
       memoryId: b.memoryId,
     });
     assert.ok(Object.values(drops).every((packets) => packets === 0));
