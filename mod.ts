@@ -39,6 +39,7 @@ export {
 } from "./ffi/constants.ts";
 export {
   askDaemon,
+  askDaemonAsync,
   type AskOptions,
   type DaemonAnswer,
   type DaemonFailure,

@@ -78,7 +78,7 @@ export interface DaemonFailure {
   readonly code?: string | undefined;
 }
 
-/** Options of `askDaemon()`. */
+/** Options of `askDaemon()` and `askDaemonAsync()`. */
 export interface AskOptions {
   /** How long to wait for the answer, in milliseconds. Default: 5000. */
   timeoutMs?: number | undefined;
@@ -168,16 +168,54 @@ export function askDaemon(
   question: DaemonQuestion,
   { timeoutMs = ANSWER_MS }: AskOptions = {},
 ): DaemonAnswer {
+  const text = encodeQuestion(question, timeoutMs);
+  const { functions } = loadLibrary();
+  const answer = new Uint8Array(TEXT_BYTES);
+  return decodeAnswer(
+    functions.valet_daemon_ask(text, text.length, answer, answer.length, timeoutMs),
+    answer,
+  );
+}
+
+/**
+ * The same as `askDaemon()` on a thread of its own: meanwhile the event loop goes on. So the process
+ * that answers the questions may ask, too.
+ *
+ * @throws {NetmapError} as `askDaemon()`, as a rejection
+ *
+ * @example
+ * ```ts
+ * import { askDaemonAsync } from "@valet/valet";
+ *
+ * const asked = askDaemonAsync({ ask: "status" });
+ * console.log(await asked.catch((error) => error.code)); // "ENOENT": no daemon runs
+ * ```
+ */
+export async function askDaemonAsync(
+  question: DaemonQuestion,
+  { timeoutMs = ANSWER_MS }: AskOptions = {},
+): Promise<DaemonAnswer> {
+  const text = encodeQuestion(question, timeoutMs);
+  const { functions } = loadLibrary();
+  const answer = new Uint8Array(TEXT_BYTES);
+  return decodeAnswer(
+    await functions.valet_daemon_ask_async(text, text.length, answer, answer.length, timeoutMs),
+    answer,
+  );
+}
+
+function encodeQuestion(question: DaemonQuestion, timeoutMs: number): Uint8Array<ArrayBuffer> {
   if (typeof question !== "object" || question === null || typeof question.ask !== "string") {
     throw new TypeError(
       `Cannot ask the daemon ${show(question)}: expected an object with a string "ask"`,
     );
   }
   checkInteger("timeoutMs", timeoutMs, 0, 0x7fffffff);
-  const { functions } = loadLibrary();
-  const text = new TextEncoder().encode(JSON.stringify(question));
-  const answer = new Uint8Array(TEXT_BYTES);
-  const bytes = functions.valet_daemon_ask(text, text.length, answer, answer.length, timeoutMs);
+  return new TextEncoder().encode(JSON.stringify(question));
+}
+
+/** @param bytes of the answer, or a negative errno */
+function decodeAnswer(bytes: number, answer: Uint8Array): DaemonAnswer {
   if (bytes < 0) throw failure("ask", codeOf(bytes), daemonPath());
   const parsed = parseObject(answer.subarray(0, bytes));
   if (parsed?.ok === true) return parsed as unknown as DaemonSuccess;

@@ -114,6 +114,19 @@ export const SYMBOLS = {
     ],
     result: "i32",
   },
+  /** `valet_daemon_ask` on another thread. */
+  valet_daemon_ask_async: {
+    name: "valet_daemon_ask",
+    parameters: [
+      "buffer", /* question */
+      "u32", /* bytes */
+      "buffer", /* answer */
+      "u32", /* size */
+      "i32", /* timeout_ms */
+    ],
+    result: "i32",
+    nonblocking: true,
+  },
   valet_serve_start: { parameters: ["buffer", /* path */ "u32" /* threads */], result: "i32" },
   valet_serve_wait: {
     parameters: [

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { askDaemon, type AskOptions, type DaemonQuestion, type DaemonStatus } from "../../mod.ts";
+import {
+  askDaemon,
+  askDaemonAsync,
+  type AskOptions,
+  type DaemonAnswer,
+  type DaemonQuestion,
+  type DaemonStatus,
+} from "../../mod.ts";
 import type { HookForm, HookState, HookTableStats } from "./hook_messages.ts";
 import type { LogLevel } from "./log.ts";
 
@@ -90,7 +97,15 @@ export interface HookStats extends HookInfo {
  * @throws {Error} if it refuses, with its words
  */
 export function ask<T>(question: DaemonQuestion, options?: AskOptions): T {
-  const answer = askDaemon(question, options);
+  return accepted<T>(askDaemon(question, options));
+}
+
+/** The same, while the event loop goes on. */
+export async function askAsync<T>(question: DaemonQuestion, options?: AskOptions): Promise<T> {
+  return accepted<T>(await askDaemonAsync(question, options));
+}
+
+function accepted<T>(answer: DaemonAnswer): T {
   if (!answer.ok) throw new Error(answer.error);
   return answer as T;
 }

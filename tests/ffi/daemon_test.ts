@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import {
   askDaemon,
+  askDaemonAsync,
   type DaemonAnswer,
   daemonPath,
   DaemonServer,
@@ -94,6 +95,22 @@ Deno.test("askDaemon() throws ENOENT where no daemon is, ECONNREFUSED where one 
   ).outputSync();
   assert.ok(Deno.lstatSync(place.socket).isSocket);
   assert.equal(codeOf(() => askDaemon({ ask: "status" })), "ECONNREFUSED");
+});
+
+Deno.test("askDaemonAsync() waits beside the event loop: the process that answers may ask", async () => {
+  using _place = new Place();
+  const rejected = async (code: string, timeoutMs?: number): Promise<void> =>
+    await assert.rejects(askDaemonAsync({ ask: "late" }, { timeoutMs }), { code });
+  await rejected("ENOENT");
+  using server = DaemonServer.start();
+  const answering = answerAll(server, ({ question, answer }) => {
+    if (question.ask !== "late") answer({ ok: true, asked: question.ask });
+  });
+  const answers = await Promise.all(["a", "b"].map((ask) => askDaemonAsync({ ask })));
+  assert.deepEqual(answers, [{ ok: true, asked: "a" }, { ok: true, asked: "b" }]);
+  await rejected("ETIMEDOUT", 50);
+  server.close();
+  await answering;
 });
 
 Deno.test("askDaemon() refuses what is no question, and times that are none", () => {
