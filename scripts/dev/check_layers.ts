@@ -30,6 +30,16 @@ const TYPESCRIPT: readonly Layer[] = [
   },
   { files: /^cli\/cliffy\.ts$/, uses: ["cli/", "mod.ts", "packet/mod.ts", "node:", "@cliffy/"] },
   { files: /^cli\//, uses: ["cli/", "mod.ts", "hook/mod.ts", "packet/mod.ts", "node:"] },
+  // The plotting library, for experiments and `bench --plot` only
+  {
+    files: /^scripts\/experiments\/kit\/plot\.ts$/,
+    uses: ["scripts/experiments/kit/", "node:", "vega", "vega-lite"],
+  },
+  {
+    files: /^scripts\/experiments\//,
+    uses: ["scripts/", "mod.ts", "hook/mod.ts", "packet/mod.ts", "node:"]
+      .concat(["bench/statistics.ts", "cli/daemon/start.ts"]),
+  },
   { files: /^scripts\/dev\//, uses: ["scripts/", "ffi/", "mod.ts", "packet/mod.ts", "node:"] },
   { files: /^scripts\//, uses: ["scripts/", "mod.ts", "hook/mod.ts", "packet/mod.ts", "node:"] },
 ];

@@ -1,0 +1,173 @@
+/**
+ * Measuring rates: repetitions, medians, and packets that go there and are taken.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { median, quantile, significant } from "../../../bench/statistics.ts";
+import type { Port, Sendable } from "../../../mod.ts";
+import type { Lab } from "./experiment.ts";
+import type { Point } from "./plot.ts";
+
+/** What several repetitions say: the middle one, and the ends of the middle half. */
+export interface Estimate {
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** A rate as columns of a table. */
+export type RateColumns = { mpps: number; low_mpps: number; high_mpps: number };
+
+/** Headings for them. */
+export const RATE_COLUMNS = {
+  mpps: "rate (Mpps)",
+  low_mpps: "1st quartile",
+  high_mpps: "3rd quartile",
+} as const;
+
+/** Packets a second as columns. */
+export function rateColumns({ median, low, high }: Estimate): RateColumns {
+  return {
+    mpps: significant(median / 1e6),
+    low_mpps: significant(low / 1e6),
+    high_mpps: significant(high / 1e6),
+  };
+}
+
+/** A point of a plot, with its error bar. */
+export function ratePoint(x: number | string, rate: RateColumns): Point {
+  return { x, y: rate.mpps, low: rate.low_mpps, high: rate.high_mpps };
+}
+
+/** The estimate of a few numbers. */
+export function estimate(values: readonly number[]): Estimate {
+  return { median: median(values), low: quantile(values, 0.25), high: quantile(values, 0.75) };
+}
+
+/** The clock is looked at about so often, in milliseconds: it takes time, too. */
+const LOOK_MS = 0.5;
+
+/** How long and how often. */
+export interface Effort {
+  /** Milliseconds of each repetition. */
+  readonly lengthMs: number;
+  readonly repetitions: number;
+  /**
+   * "thread" is the CPU time of this thread, which other programs disturb little: for work that never waits.
+   * "wall" is the time that passes. Default: "wall".
+   */
+  readonly clock?: "thread" | "wall" | undefined;
+}
+
+/** What a run of the experiment can afford for each point. The embedded engine works on our thread. */
+export function effortOf(lab: Lab): Effort {
+  const clock = lab.backend === "embedded" ? "thread" : "wall";
+  return { lengthMs: lab.lengthMs, repetitions: lab.pick(5, 11), clock };
+}
+
+function nowMs(clock: Effort["clock"]): number {
+  if (clock !== "thread") return performance.now();
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
+/**
+ * Units of work a second.
+ *
+ * @param work does some, and says how many units it was
+ * @param effort repetitions before which one is thrown away
+ */
+export function measureRate(
+  work: () => number,
+  { lengthMs, repetitions, clock }: Effort,
+): Estimate {
+  let calls = 1;
+  const once = (): number => {
+    let units = 0, elapsedMs = 0;
+    const start = nowMs(clock);
+    while (elapsedMs < lengthMs) {
+      for (let i = 0; i < calls; i++) units += work();
+      const before = elapsedMs;
+      elapsedMs = nowMs(clock) - start;
+      if (elapsedMs - before < LOOK_MS) calls *= 2;
+    }
+    return units / elapsedMs * 1000;
+  };
+  once();
+  calls = Math.max(1, calls >> 1);
+  return estimate(Array.from({ length: repetitions }, once));
+}
+
+/** Longest wait for a packet that was sent, in milliseconds; after it, it is lost. */
+const LOST_MS = 100;
+
+/**
+ * Sends from one port and takes at others, in one thread. No more packets are on their way than the
+ * receivers' rings hold, so none is lost, also where another process forwards.
+ */
+export class Shuttle {
+  readonly #from: Port;
+  readonly #to: readonly Port[];
+  readonly #received: number[];
+  readonly #window: number;
+  #sent = 0;
+  /** Packets that never came. */
+  lost = 0;
+
+  /**
+   * @param from sends
+   * @param to each of these has to get each packet
+   */
+  constructor(from: Port, to: readonly Port[]) {
+    this.#from = from;
+    this.#to = to;
+    this.#received = to.map(() => 0);
+    // Slots that were read are free for the sender only after the next look
+    this.#window = Math.min(...to.map((port) => port.rxRings[0].slots)) >> 1;
+  }
+
+  /** Packets that are on their way. */
+  get onTheWay(): number {
+    return this.#sent - Math.min(...this.#received);
+  }
+
+  /**
+   * Sends a batch, with one txsync, and takes what has come.
+   *
+   * @returns how many packets have come, at all receivers
+   */
+  round(packet: Sendable, batch: number): number {
+    const before = Math.min(...this.#received);
+    const room = Math.min(batch, this.#window - this.onTheWay);
+    if (room > 0) this.#sent += this.#from.send(packet, { count: room, batch });
+    this.#take();
+    const done = Math.min(...this.#received) - before;
+    if (done === 0 && room <= 0) this.#wait();
+    return done;
+  }
+
+  /** Takes until nothing is on its way. */
+  drain(): void {
+    while (this.onTheWay > 0) {
+      this.#take();
+      if (this.onTheWay > 0) this.#wait();
+    }
+  }
+
+  #take(): void {
+    for (let i = 0; i < this.#to.length; i++) {
+      let count = 0;
+      for (const _ of this.#to[i].receive()) count++;
+      this.#received[i] += count;
+    }
+  }
+
+  #wait(): void {
+    const least = this.#received.indexOf(Math.min(...this.#received));
+    if (this.#to[least].poll("read", LOST_MS) !== 0) return;
+    this.lost += this.onTheWay;
+    this.#received.fill(this.#sent);
+  }
+}

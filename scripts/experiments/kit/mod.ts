@@ -1,0 +1,23 @@
+/**
+ * All that an experiment needs besides `mod.ts`.
+ *
+ * @module
+ */
+
+export type { Conclusion, Experiment, Lab, Row, Run } from "./experiment.ts";
+export { main } from "./main.ts";
+export {
+  type Effort,
+  effortOf,
+  type Estimate,
+  estimate,
+  measureRate,
+  RATE_COLUMNS,
+  type RateColumns,
+  rateColumns,
+  ratePoint,
+  Shuttle,
+} from "./measure.ts";
+export type { Plot, Point, Series } from "./plot.ts";
+export { renderSvg } from "./plot.ts";
+export { median, quantile, significant, spread } from "../../../bench/statistics.ts";

@@ -1,0 +1,88 @@
+/**
+ * Each experiment is run as its users do, quickly and on the embedded backend, and its JSON and plots are
+ * looked at. How fast anything was is not.
+ */
+
+import assert from "node:assert/strict";
+import { experimentNames } from "../../../scripts/experiments/kit/all.ts";
+import type { Report } from "../../../scripts/experiments/kit/report.ts";
+import { deno } from "../run_script.ts";
+
+const NAMES = experimentNames();
+
+async function script(name: string, ...args: string[]): Promise<string> {
+  const file = `scripts/experiments/${name}.ts`;
+  const { code, text, errors } = await deno("run", "-A", "--no-prompt", file, ...args);
+  assert.equal(errors, "");
+  assert.equal(code, 0);
+  return text;
+}
+
+/** What holds for the report of every experiment. */
+async function checkReport(report: Report, folder: string): Promise<void> {
+  assert.deepEqual(report.runs.map(({ backend }) => backend), ["embedded"]);
+  const { rows } = report.runs[0];
+  assert.ok(rows.length > 0, "no points");
+  for (const row of rows) {
+    for (const [key, value] of Object.entries(row)) {
+      assert.ok(key in report.columns, `${key} is no column`);
+      // JSON has null for NaN and Infinity
+      assert.notEqual(value, null, `${key} of ${JSON.stringify(row)}`);
+      if (typeof value === "number" && /_(mpps|ns|us)$/.test(key)) {
+        assert.ok(value >= 0, `${key} is ${value}`);
+      }
+    }
+  }
+  assert.ok(report.found.length > 0 && report.compared.length > 0, "nothing found or compared");
+  assert.ok(!/NaN|undefined|Infinity/.test(report.found.join() + report.compared.join()));
+  assert.ok(report.plots.length > 0, "no plots");
+  for (const { file } of report.plots) {
+    const svg = await Deno.readTextFile(`${folder}/${file}`);
+    assert.match(svg, /^<svg [^]*<\/svg>$/);
+    assert.ok(!/NaN|Infinity/.test(svg), `${file} has points that are nowhere`);
+    const axes = [...svg.matchAll(/aria-label="[XY]-axis titled '([^']*)'/g)].map(([, t]) => t);
+    assert.ok(axes.length >= 2, `${file} has axes ${axes}`);
+    const marks = /aria-roledescription="(point|bar|line mark container)"/.test(svg);
+    assert.ok(marks, `${file} shows nothing`);
+  }
+}
+
+Deno.test("each experiment says with --help what it follows", async () => {
+  for (const name of NAMES) {
+    const text = await script(name, "--help");
+    assert.match(text, /\nFollows \S/);
+    assert.ok(text.includes(`usage: deno run -A scripts/experiments/${name}.ts`), text);
+  }
+});
+
+Deno.test("an experiment that gets nonsense says so, with status 2", async () => {
+  const { code, errors } = await deno("run", "-A", `scripts/experiments/${NAMES[0]}.ts`, "--fast");
+  assert.equal(code, 2);
+  assert.match(errors, /--fast/);
+});
+
+Deno.test("deno task experiments runs all and writes one page with every plot", async (t) => {
+  const out = await Deno.makeTempDir({ prefix: "valet experiments " });
+  try {
+    const file = "scripts/experiments/kit/all.ts";
+    const args = ["--backend", "embedded", "--ms", "2", "--json", "--out", out];
+    const { code, text, errors } = await deno("run", "-A", "--no-prompt", file, ...args);
+    assert.equal(errors, "");
+    const { page, reports, failures } = JSON.parse(text) as {
+      page: string;
+      reports: Report[];
+      failures: unknown[];
+    };
+    assert.deepEqual(failures, []);
+    assert.equal(code, 0);
+    assert.deepEqual(reports.map(({ name }) => name), NAMES);
+    for (const report of reports) {
+      await t.step(`${report.name} makes sense`, () => checkReport(report, out));
+    }
+    const html = await Deno.readTextFile(page);
+    const plots = reports.flatMap((report) => report.plots);
+    assert.equal(html.split("<figure><svg ").length - 1, plots.length);
+  } finally {
+    await Deno.remove(out, { recursive: true });
+  }
+});

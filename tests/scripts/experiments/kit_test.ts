@@ -1,0 +1,166 @@
+/** What all experiments share: the command line, tables, plots, rates, and the page. */
+
+import assert from "node:assert/strict";
+import { Netmap } from "../../../mod.ts";
+import { experimentNames } from "../../../scripts/experiments/kit/all.ts";
+import { measureRate, Shuttle } from "../../../scripts/experiments/kit/measure.ts";
+import { readOptions } from "../../../scripts/experiments/kit/options.ts";
+import { type Plot, renderSvg } from "../../../scripts/experiments/kit/plot.ts";
+import { renderPage } from "../../../scripts/experiments/kit/page.ts";
+import { bar } from "../../../scripts/experiments/kit/progress.ts";
+import { formatTable, type Report } from "../../../scripts/experiments/kit/report.ts";
+
+const PLOT: Plot = {
+  name: "rate",
+  title: "Rate & size",
+  x: { label: "batch", unit: "packets", log: true },
+  y: { label: "rate", unit: "Mpps" },
+  series: [
+    {
+      name: "measured",
+      points: [{ x: 1, y: 2, low: 1, high: 3 }, { x: 8, y: 9, low: 8, high: 9 }],
+    },
+    { name: "computed", style: "model", points: [{ x: 1, y: 2 }, { x: 8, y: 10 }] },
+  ],
+};
+
+/** How many elements of an SVG have such a description. */
+function marks(svg: string, name: string): number {
+  return svg.split(`aria-roledescription="${name}"`).length - 1;
+}
+
+Deno.test("renderSvg() draws axes with units, points, error bars, the model's line and a legend", async () => {
+  const svg = await renderSvg(PLOT);
+  for (
+    const text of ["Rate &amp; size", "batch (packets)", "rate (Mpps)", "measured", "computed"]
+  ) {
+    assert.ok(svg.includes(`>${text}</text>`), text);
+  }
+  assert.match(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
+  assert.equal(marks(svg, "point"), 2);
+  assert.equal(marks(svg, "rule mark container"), 1);
+  assert.equal(marks(svg, "line mark container"), 2);
+  assert.match(svg, /stroke-dasharray="6,4"/);
+});
+
+Deno.test("renderSvg() puts bars of each series beside each other, and panels side by side", async () => {
+  const points = [{ x: "learning", y: 3 }, { x: "dummy", y: 4 }];
+  const svg = await renderSvg({
+    ...PLOT,
+    x: { label: "lookup" },
+    series: ["embedded", "daemon"].map((name) => ({ name, style: "bar", points })),
+  });
+  assert.equal(marks(svg, "bar"), 4);
+  assert.ok(svg.indexOf(">learning</text>") < svg.indexOf(">dummy</text>"), "the order of coming");
+  const series = ["embedded", "daemon"].map((panel) => ({ ...PLOT.series[0], panel }));
+  const panels = await renderSvg({ ...PLOT, series });
+  assert.ok(panels.includes(">embedded</text>") && panels.includes(">daemon</text>"));
+  assert.equal(marks(panels, "point"), 4);
+});
+
+Deno.test("renderSvg() refuses a plot without points", async () => {
+  await assert.rejects(renderSvg({ ...PLOT, series: [] }), /Cannot draw "Rate & size": it has no/);
+});
+
+Deno.test("readOptions() knows what it wants", () => {
+  assert.equal(readOptions([]).quick, true);
+  assert.equal(readOptions(["--full"]).quick, false);
+  assert.equal(readOptions([], "all").backend, "all");
+  assert.equal(readOptions(["--ms", "2.5"]).lengthMs, 2.5);
+  assert.throws(() => readOptions(["--ms", "fast"]), /"fast" as --ms/);
+  assert.deepEqual(readOptions(["--only", "a", "--only", "b"], "all", true).only, ["a", "b"]);
+  assert.throws(() => readOptions(["--quick", "--full"]), /both --quick and --full/);
+  assert.throws(
+    () => readOptions(["--backend", "cloud"]),
+    /"cloud" as --backend: it is auto, all,/,
+  );
+  assert.throws(() => readOptions(["--only", "a"]), /this is one experiment/);
+  assert.throws(() => readOptions(["--nonsense"]), TypeError);
+});
+
+Deno.test("formatTable() aligns numbers to the right, and says what is not there", () => {
+  const rows = [{ kind: "pipe", rate: 12.34567 }, { kind: "VALE", rate: undefined }];
+  assert.equal(
+    formatTable({ kind: "over", rate: "rate (Mpps)" }, rows),
+    "over  rate (Mpps)\npipe        12.35\nVALE            -",
+  );
+});
+
+Deno.test("bar() shows how far it is", () => {
+  assert.equal(bar(1, 2, "half"), `[${"#".repeat(15)}${".".repeat(15)}] 1/2 half`);
+});
+
+Deno.test("measureRate() counts what was done, in the time that it took", () => {
+  let calls = 0;
+  const { low, median, high } = measureRate(() => {
+    const end = performance.now() + 1;
+    while (performance.now() < end);
+    calls++;
+    return 10;
+  }, { lengthMs: 5, repetitions: 3 });
+  assert.ok(calls >= 4 * 5 / 2);
+  assert.ok(low <= median && median <= high);
+  assert.ok(median > 0 && median <= 10_000, `${median}: more than there is time for`);
+});
+
+Deno.test("a Shuttle takes at all receivers what it sends, and says what never came", () => {
+  using netmap = Netmap.open({ backend: "embedded", instance: "shuttle" });
+  const [from, b, c] = ["a", "b", "c"].map((name) => netmap.open(`vale0:${name}`, { slots: 64 }));
+  const shuttle = new Shuttle(from, [b, c]);
+  const frame = new Uint8Array(60).fill(0xff, 0, 6);
+  let received = 0;
+  for (let i = 0; i < 100; i++) received += shuttle.round(frame, 16);
+  shuttle.drain();
+  assert.deepEqual([received, shuttle.onTheWay, shuttle.lost], [1600, 0, 0]);
+  c.close();
+  netmap.open("vale0:d");
+  netmap.bridge("vale0").lookup = () => 255;
+  const losing = new Shuttle(from, [b]);
+  losing.round(frame, 16);
+  losing.drain();
+  assert.equal(losing.lost, 16);
+});
+
+Deno.test("the page has every plot and table, and tells what failed, as text", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "valet page " });
+  try {
+    await Deno.writeTextFile(`${folder}/one.rate.svg`, await renderSvg(PLOT));
+    const report: Report = {
+      name: "one",
+      title: "One <experiment>",
+      about: "It varies & shows.",
+      paper: "The paper",
+      figure: "figure 1",
+      quick: true,
+      date: "2026-01-01T00:00:00.000Z",
+      seconds: 1,
+      machine: { cpu: "cpu", cpus: 2, kernel: "6", deno: "2" },
+      columns: { rate: "rate (Mpps)" },
+      runs: [{ backend: "embedded", rows: [{ rate: 5 }] }],
+      missing: ["kernel: not there"],
+      found: ["It is so."],
+      compared: ["As in the paper."],
+      figures: {},
+      plots: [{ file: "one.rate.svg", title: "Rate & size" }],
+    };
+    const page = renderPage(folder, [report], [{ name: "two", error: "<broken>" }]);
+    assert.match(page, /<figure><svg /);
+    assert.match(page, /<h2>One &lt;experiment&gt;<\/h2>/);
+    assert.match(page, /<td>5<\/td>/);
+    assert.match(page, /kernel: not there/);
+    assert.match(page, /two \(failed\)/);
+    assert.match(page, /&lt;broken&gt;/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("each experiment has fewer than 150 lines, and names itself", async () => {
+  for (const name of experimentNames()) {
+    const file = new URL(`../../../scripts/experiments/${name}.ts`, import.meta.url);
+    const lines = (await Deno.readTextFile(file)).trimEnd().split("\n").length;
+    assert.ok(lines < 150, `${name}.ts has ${lines} lines`);
+    const { experiment } = await import(file.href);
+    assert.equal(experiment.name, name);
+  }
+});
