@@ -17,7 +17,7 @@ export interface SilentJob {
   bridge: string;
   /** Set the lookup, or send a frame from a port of that name. */
   do: "decide" | { send: string };
-  /** [0]: the lookup returns when this is not 0; [1]: how often it has been called. */
+  /** [0]: the lookup returns when this is not 0; [1]: how often it has been called; [2]: frames sent or refused. */
   flags: Int32Array<SharedArrayBuffer>;
 }
 
@@ -45,6 +45,8 @@ scope.onmessage = ({ data: job }) => {
     scope.postMessage("sent");
   } catch (error) {
     scope.postMessage(error instanceof NetmapError ? error.code : String(error));
+  } finally {
+    Atomics.add(flags, 2, 1);
   }
 };
 scope.postMessage("ready");
