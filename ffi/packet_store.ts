@@ -34,13 +34,6 @@ export interface StoredPacket {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-interface Kept {
-  entry: number;
-  buffer: number;
-  length: number;
-  seconds: number;
-}
-
 /**
  * A file that is a port's memory, and keeps packets where they were received: without a copy, and
  * also when the process is killed the next moment. PASTE's idea (Honda et al., NSDI 2018).
@@ -71,7 +64,12 @@ interface Kept {
 export class PacketStore implements Disposable {
   readonly #file: MemoryFile;
   readonly #shape: StoreShape;
-  readonly #kept = new Map<number, Kept>();
+  /** Entry of each packet that is kept. */
+  readonly #kept = new Map<number, number>();
+  /** By entry: what was checked, or written by us. */
+  readonly #buffers: Uint32Array;
+  readonly #lengths: Uint32Array;
+  readonly #seconds: Float64Array;
   readonly #freeEntries: number[] = [];
   #freeBuffers: number[] = [];
   #last = 0;
@@ -85,6 +83,9 @@ export class PacketStore implements Disposable {
     this.path = path;
     this.#file = file;
     this.#shape = shape;
+    this.#buffers = new Uint32Array(shape.entries);
+    this.#lengths = new Uint32Array(shape.entries);
+    this.#seconds = new Float64Array(shape.entries);
     this.damaged = this.#readJournal();
   }
 
@@ -196,12 +197,19 @@ export class PacketStore implements Disposable {
    */
   keep(ring: RxRing, slot: number): number | undefined {
     this.#checkOpen("keep a packet in");
-    if (this.room === 0 || this.#freeBuffers.length === 0) return undefined;
+    if (!this.#hasRoom()) return undefined;
     if (ring.slotFlags(slot) & SlotFlag.MOREFRAG) {
       throw new RangeError("Cannot keep a packet of several slots: make the buffers larger");
     }
-    const buffer = ring.bufferIndex(slot), length = ring.length(slot);
-    const number = this.#write(buffer, length, ++this.#last, Date.now() / 1000);
+    return this.#keep(ring, slot, ring.length(slot), Date.now() / 1000);
+  }
+
+  #hasRoom(): boolean {
+    return this.room > 0 && this.#freeBuffers.length > 0;
+  }
+
+  #keep(ring: RxRing, slot: number, length: number, seconds: number): number {
+    const number = this.#write(ring.bufferIndex(slot), length, ++this.#last, seconds);
     ring.setBufferIndex(slot, this.#freeBuffers.pop()!);
     return number;
   }
@@ -215,15 +223,18 @@ export class PacketStore implements Disposable {
   keepAll(): number {
     const port = this.port;
     if (port === undefined) throw closedError("receive", this.path, "port of the file");
-    const before = this.#last;
+    const before = this.#last, seconds = Date.now() / 1000;
     port.rxSync();
     for (const ring of port.rxRings) {
-      while (ring.space > 0) {
-        const slot = ring.head;
-        const isPacket = ring.length(slot) > 0 && !(ring.slotFlags(slot) & SlotFlag.MOREFRAG);
-        if (isPacket && this.keep(ring, slot) === undefined) break;
-        ring.advance(1);
+      const { head, space } = ring;
+      let slot = head, seen = 0;
+      for (; seen < space; seen++, slot = ring.next(slot)) {
+        const length = ring.length(slot);
+        if (length === 0 || ring.slotFlags(slot) & SlotFlag.MOREFRAG) continue;
+        if (!this.#hasRoom()) break;
+        this.#keep(ring, slot, length, seconds);
       }
+      ring.advance(seen);
     }
     port.rxSync();
     return this.#last - before;
@@ -233,12 +244,14 @@ export class PacketStore implements Disposable {
   packets(): StoredPacket[] {
     this.#checkOpen("read");
     const { u8 } = this.#file.region;
-    return [...this.#kept].sort(([a], [b]) => a - b).map(
-      ([number, { buffer, length, seconds }]) => {
-        const at = this.#bufferAt(buffer);
-        return { number, seconds, bytes: u8.slice(at, at + length) };
-      },
-    );
+    return [...this.#kept].sort(([a], [b]) => a - b).map(([number, entry]) => {
+      const at = this.#bufferAt(this.#buffers[entry]);
+      return {
+        number,
+        seconds: this.#seconds[entry],
+        bytes: u8.slice(at, at + this.#lengths[entry]),
+      };
+    });
   }
 
   /**
@@ -265,12 +278,12 @@ export class PacketStore implements Disposable {
   /** Forgets a packet; its buffer can be used again. Returns false if there is none of that number. */
   remove(number: number): boolean {
     this.#checkOpen("change");
-    const kept = this.#kept.get(number);
-    if (kept === undefined) return false;
-    Entry.clear(this.#file.region.u32, this.#entryAt(kept.entry));
+    const entry = this.#kept.get(number);
+    if (entry === undefined) return false;
+    Entry.clear(this.#file.region.u32, this.#entryAt(entry));
     this.#kept.delete(number);
-    this.#freeEntries.push(kept.entry);
-    if (this.port !== undefined) this.#freeBuffers.push(kept.buffer);
+    this.#freeEntries.push(entry);
+    if (this.port !== undefined) this.#freeBuffers.push(this.#buffers[entry]);
     return true;
   }
 
@@ -309,7 +322,7 @@ export class PacketStore implements Disposable {
         continue;
       }
       buffers.add(buffer);
-      this.#kept.set(number, { entry, buffer, length, seconds: found.seconds });
+      this.#note(entry, number, buffer, length, found.seconds);
       this.#last = Math.max(this.#last, number);
       // A list of free buffers may have gone through it
       u32[this.#bufferAt(buffer) / 4] = found.firstWord;
@@ -320,16 +333,17 @@ export class PacketStore implements Disposable {
   /** Rings that are opened get the first buffers: packets there are copied to others. */
   #moveFromRings(): void {
     const { slots, buffers } = this.#shape, first = 2 + 2 * slots;
-    const taken = new Set([...this.#kept.values()].map(({ buffer }) => buffer));
+    const taken = new Set([...this.#kept.values()].map((entry) => this.#buffers[entry]));
     const { u8 } = this.#file.region;
     let to = buffers - 1;
-    for (const [number, { entry, buffer, length, seconds }] of this.#kept) {
+    for (const [number, entry] of this.#kept) {
+      const buffer = this.#buffers[entry];
       if (buffer >= first) continue;
       while (taken.has(to)) to--;
       taken.add(to);
       const at = this.#bufferAt(buffer);
       u8.copyWithin(this.#bufferAt(to), at, at + this.#shape.bufferBytes);
-      this.#write(to, length, number, seconds);
+      this.#write(to, this.#lengths[entry], number, this.#seconds[entry]);
       Entry.clear(this.#file.region.u32, this.#entryAt(entry));
       this.#freeEntries.push(entry);
     }
@@ -338,12 +352,12 @@ export class PacketStore implements Disposable {
   /** What the port has beside its rings' buffers, less those with packets. */
   #takeBuffers(port: Port): void {
     const { u32 } = this.#file.region;
-    const kept = new Map([...this.#kept.values()].map((one) => [one.buffer, one]));
+    const kept = new Map([...this.#kept.values()].map((entry) => [this.#buffers[entry], entry]));
     this.#freeBuffers = [];
     for (let i = port.extraBuffers.take(); i !== undefined; i = port.extraBuffers.take()) {
       if (!kept.has(i)) this.#freeBuffers.push(i);
     }
-    for (const { buffer, entry } of kept.values()) {
+    for (const [buffer, entry] of kept) {
       u32[this.#bufferAt(buffer) / 4] = Entry.firstWord(u32, this.#entryAt(entry));
     }
   }
@@ -353,8 +367,15 @@ export class PacketStore implements Disposable {
     const { u32 } = this.#file.region, entry = this.#freeEntries.pop()!;
     const firstWord = u32[this.#bufferAt(buffer) / 4];
     Entry.write(u32, this.#entryAt(entry), { buffer, length, number, seconds, firstWord });
-    this.#kept.set(number, { entry, buffer, length, seconds });
+    this.#note(entry, number, buffer, length, seconds);
     return number;
+  }
+
+  #note(entry: number, number: number, buffer: number, length: number, seconds: number): void {
+    this.#buffers[entry] = buffer;
+    this.#lengths[entry] = length;
+    this.#seconds[entry] = seconds;
+    this.#kept.set(number, entry);
   }
 
   #entryAt(entry: number): number {
