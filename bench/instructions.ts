@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import type { Built } from "./build.ts";
-import type { Row } from "./rows.ts";
+import type { Row } from "./row.ts";
 import { significant } from "./statistics.ts";
 
 /** Instructions of a row. */

@@ -5,7 +5,8 @@ import { buildAll } from "./build.ts";
 import { canCount, countable, countInstructions } from "./instructions.ts";
 import { compare, readResults, type Result } from "./results.ts";
 import { FULL, QUICK } from "./round.ts";
-import { type Row, ROWS } from "./rows.ts";
+import type { Row } from "./row.ts";
+import { isExtra, ROWS } from "./rows.ts";
 import { measureRow } from "./run.ts";
 import { tableHead, tableLine } from "./table.ts";
 
@@ -13,6 +14,7 @@ const HELP = `Measures valet on this machine, as ratios to a plain C loop that o
 
 usage: deno task bench [options]
   --only NAME      only this row, or those whose names begin so; may be repeated
+  --all            the sweeps too: half an hour
   --quick          about a minute, and less exact
   --json           one JSON array instead of the table
   --save FILE      write that array to a file as well
@@ -26,6 +28,7 @@ See bench/README.md for the method and how to read the numbers.
 
 interface Options {
   only: string[];
+  all: boolean;
   quick: boolean;
   json: boolean;
   save: string | undefined;
@@ -45,6 +48,7 @@ function readOptions(args: string[]): Options | undefined {
     args,
     options: {
       only: { type: "string", multiple: true, default: [] },
+      all: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       save: { type: "string" },
@@ -60,19 +64,21 @@ function readOptions(args: string[]): Options | undefined {
     return undefined;
   }
   if (values.list) {
-    for (const { name, about } of ROWS) out(`${name.padEnd(24)}${about}`);
+    for (const row of ROWS) {
+      out(`${row.name.padEnd(28)}${row.about}${isExtra(row) ? " (only with --all)" : ""}`);
+    }
     return undefined;
   }
-  const { only, quick, json, save, compare, instructions } = values;
+  const { only, all, quick, json, save, compare, instructions } = values;
   if (instructions && (save !== undefined || compare !== undefined)) {
     throw new Error("--instructions does not go with --save or --compare: it has other figures");
   }
-  return { only, quick, json, save, compare, pin: !values["no-pin"], instructions };
+  return { only, all, quick, json, save, compare, pin: !values["no-pin"], instructions };
 }
 
-/** The rows that `--only` asks for, by name or by how names begin; all without it. */
-function chosenRows(only: readonly string[]): readonly Row[] {
-  if (only.length === 0) return ROWS;
+/** The rows that `--only` asks for, by name or by how names begin; without it those of every run, or all. */
+function chosenRows({ only, all }: Pick<Options, "only" | "all">): readonly Row[] {
+  if (only.length === 0) return all ? ROWS : ROWS.filter((row) => !isExtra(row));
   const chosen = new Set<Row>();
   for (const name of only) {
     const exact = ROWS.filter((row) => row.name === name);
@@ -89,7 +95,7 @@ function chosenRows(only: readonly string[]): readonly Row[] {
 }
 
 async function bench(options: Options): Promise<boolean> {
-  const rows = chosenRows(options.only);
+  const rows = chosenRows(options);
   const before = options.compare === undefined ? undefined : readResults(options.compare);
   const setting = { ...options.quick ? QUICK : FULL, built: buildAll(), pin: options.pin };
   const results: Result[] = [];
@@ -116,7 +122,7 @@ async function bench(options: Options): Promise<boolean> {
 
 /** Prints instructions a packet, or why there are none: that is no failure. */
 function count(options: Options): boolean {
-  const rows = countable(chosenRows(options.only));
+  const rows = countable(chosenRows(options));
   if (rows.length === 0) {
     throw new Error("Cannot count instructions of these rows: only of those in C, in one thread");
   }

@@ -15,11 +15,17 @@ export interface RateResult {
   repetitions: number;
   /** The ratio that design.md asks for; left out when it depends on a row that was not measured. */
   goal?: number;
-  /** engine.threads.2: two threads to one thread, both measured in this row. */
+  /** What a packet costs compared with another row of the same run, where there is a goal for it. */
+  cost?: number;
+  /** That row. */
+  cost_of?: string;
+  /** The most that it may be. */
+  cost_goal?: number;
+  /** engine.threads.*: all threads to one thread, both measured in this row. */
   gain?: number;
-  /** engine.threads.2: the same of the limit loop. */
+  /** engine.threads.*: the same of the limit loop. */
   limit_gain?: number;
-  /** engine.ports.1000: to the limit loop on as much memory. */
+  /** engine.ports.*: to the limit loop on as much memory. */
   ratio_same_memory?: number;
   /** Through the daemon: the rate sent, of which `mpps` was received and the rest lost. */
   sent_mpps?: number;
@@ -75,6 +81,8 @@ export interface TimeResult {
   name: string;
   /** Milliseconds from start to end, median. */
   ms: number;
+  /** The goal: less than this. */
+  goal?: number;
   /** The same of deno with an empty script. */
   limit_ms: number;
   /** Median of the ratios of neighbouring measurements. */
@@ -83,6 +91,19 @@ export interface TimeResult {
   spread: number;
   /** How many there were. */
   repetitions: number;
+}
+
+/** A time that a script has looked at itself. */
+export interface MomentResult {
+  name: string;
+  /** Milliseconds, median. */
+  moment_ms: number;
+  /** Width of the middle half, in milliseconds. */
+  spread: number;
+  /** How many there were. */
+  repetitions: number;
+  /** The goal: less than this. */
+  goal: number;
 }
 
 /** How far the distances of replayed packets were from the recorded ones. */
@@ -118,18 +139,30 @@ export type Result =
   | LatencyResult
   | CpuResult
   | TimeResult
+  | MomentResult
   | GapResult
   | FailedResult;
 
 /** Whether a result reaches its goal; undefined where that is not known. */
 export function isMet(result: Result): boolean | undefined {
+  if ("error" in result) return undefined;
+  if ("mpps" in result) return isRateMet(result);
   if (!("goal" in result) || result.goal === undefined) return undefined;
   if ("bytes" in result) return result.bytes < result.goal;
   if ("cpu" in result) return result.cpu < result.goal;
-  // Both conditions of design.md for threads
-  const { gain, limit_gain } = result;
-  if (gain !== undefined && limit_gain !== undefined && gain < 0.8 * limit_gain) return false;
-  return result.ratio >= result.goal;
+  return ("ms" in result ? result.ms : result.moment_ms) < result.goal;
+}
+
+/** A rate may have several conditions: design.md has further ones for threads, many ports and stations. */
+function isRateMet(result: RateResult): boolean | undefined {
+  const { ratio, goal, gain, limit_gain, cost, cost_goal } = result;
+  const conditions: boolean[] = [];
+  if (goal !== undefined) conditions.push(ratio >= goal);
+  if (goal !== undefined && gain !== undefined && limit_gain !== undefined) {
+    conditions.push(gain >= 0.8 * limit_gain);
+  }
+  if (cost !== undefined && cost_goal !== undefined) conditions.push(cost <= cost_goal);
+  return conditions.length === 0 ? undefined : conditions.every((isSo) => isSo);
 }
 
 /** A run before and this one, for one row. */

@@ -1,11 +1,11 @@
 /** Measures rows. */
 
 import type { MemoryResult, RateResult, Result } from "./results.ts";
-import type { MemoryRow, RateRow, Row } from "./rows.ts";
+import type { MemoryRow, RateRow, Row } from "./row.ts";
 import { measureRound, type Setting, toNeighbours } from "./round.ts";
 import { measureIdle, measureLatency } from "./run_daemon.ts";
 import { measureGap } from "./run_gap.ts";
-import { measureStart } from "./run_start.ts";
+import { measureMoment, measureStart } from "./run_start.ts";
 import { median, significant, spread } from "./statistics.ts";
 
 /** Measures one row. A failure is a result too. */
@@ -19,6 +19,7 @@ export async function measureRow(
     if ("wait" in row) return await measureLatency(row, setting);
     if ("idle_below" in row) return await measureIdle(row, setting);
     if ("run" in row) return await measureStart(row, setting);
+    if ("moment" in row) return await measureMoment(row, setting);
     if ("gap_us" in row) return await measureGap(row, setting);
     return await measureRate(row, setting, earlier);
   } catch (error) {
@@ -64,6 +65,12 @@ async function measureRate(
   };
   const goal = goalOf(row, earlier);
   if (goal !== undefined) result.goal = significant(goal);
+  const other = row.cost && ratioOf(row.cost.of, earlier);
+  if (row.cost !== undefined && other !== undefined) {
+    result.cost = significant(other / result.ratio, 3);
+    result.cost_of = row.cost.of;
+    result.cost_goal = row.cost.most;
+  }
   if (row.daemon) result.sent_mpps = significant(median(sent));
   const rateOf = (name: string): number | undefined => {
     const index = beside.findIndex(([key]) => key === name);
@@ -79,6 +86,12 @@ async function measureRate(
 
 function goalOf({ goal }: RateRow, earlier: readonly Result[]): number | undefined {
   if (goal === undefined || goal.of === "limit") return goal?.factor;
-  const base = earlier.find((result) => result.name === goal.of);
-  return base !== undefined && "ratio" in base ? base.ratio * goal.factor : undefined;
+  const base = ratioOf(goal.of, earlier);
+  return base === undefined ? undefined : base * goal.factor;
+}
+
+/** A row's ratio in the same run. */
+function ratioOf(name: string, earlier: readonly Result[]): number | undefined {
+  const result = earlier.find((result) => result.name === name);
+  return result !== undefined && "ratio" in result ? result.ratio : undefined;
 }

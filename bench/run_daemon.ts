@@ -2,7 +2,7 @@
 
 import { Daemon } from "./daemon.ts";
 import type { CpuResult, LatencyResult } from "./results.ts";
-import type { IdleRow, LatencyRow } from "./rows.ts";
+import type { IdleRow, LatencyRow } from "./row.ts";
 import { measureRound, type Setting, toNeighbours } from "./round.ts";
 import { median, significant, spread } from "./statistics.ts";
 import { Subject } from "./subject.ts";

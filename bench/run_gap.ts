@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import type { GapResult } from "./results.ts";
 import type { Setting } from "./round.ts";
-import type { GapRow } from "./rows.ts";
+import type { GapRow } from "./row.ts";
 import { median, significant } from "./statistics.ts";
 
 const SCRIPT = fileURLToPath(new URL("rows/replay_gap.ts", import.meta.url));

@@ -1,8 +1,8 @@
 /** Measures how long commands take. */
 
 import { fileURLToPath } from "node:url";
-import type { TimeResult } from "./results.ts";
-import type { StartRow } from "./rows.ts";
+import type { MomentResult, TimeResult } from "./results.ts";
+import type { MomentRow, StartRow } from "./row.ts";
 import { type Setting, toNeighbours } from "./round.ts";
 import { median, significant, spread } from "./statistics.ts";
 
@@ -21,6 +21,7 @@ export async function measureStart(row: StartRow, setting: Setting): Promise<Tim
   const ratios = toNeighbours(times, limit);
   return {
     name: row.name,
+    ...row.below_ms === undefined ? {} : { goal: row.below_ms },
     ms: significant(median(times)),
     limit_ms: significant(median(limit)),
     ratio: significant(median(ratios)),
@@ -29,16 +30,38 @@ export async function measureStart(row: StartRow, setting: Setting): Promise<Tim
   };
 }
 
+/** Measures what a script looks at itself: a new process each time. */
+export async function measureMoment(row: MomentRow, setting: Setting): Promise<MomentResult> {
+  const times: number[] = [];
+  for (let i = 0; i <= setting.repetitions; i++) {
+    times.push(Number(await outputOf([`bench/rows/${row.moment}.ts`], setting)));
+  }
+  times.shift(); // the first start fills caches
+  return {
+    name: row.name,
+    moment_ms: significant(median(times)),
+    spread: significant(spread(times), 2),
+    repetitions: times.length,
+    goal: row.below_ms,
+  };
+}
+
 /** Milliseconds from start to end. */
-async function timeOf([file, ...args]: readonly string[], { built }: Setting): Promise<number> {
-  const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
+async function timeOf(run: readonly string[], setting: Setting): Promise<number> {
   const start = performance.now();
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+  await outputOf(run, setting);
+  return performance.now() - start;
+}
+
+/** What a script prints. */
+async function outputOf([file, ...args]: readonly string[], { built }: Setting): Promise<string> {
+  const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", path, ...args],
     stdin: "null",
     env: { VALET_BACKEND: "embedded", VALET_LIB: built.library },
   }).output();
-  const time = performance.now() - start;
-  if (success) return time;
-  throw new Error(`Cannot run ${file}: ${new TextDecoder().decode(stderr)}`.trimEnd());
+  const text = new TextDecoder();
+  if (success) return text.decode(stdout);
+  throw new Error(`Cannot run ${file}: ${text.decode(stderr)}`.trimEnd());
 }

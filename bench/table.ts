@@ -2,7 +2,7 @@
 
 import { type Comparison, isMet, type RateResult, type Result } from "./results.ts";
 
-const WIDTHS = { name: 24, number: 9 };
+const WIDTHS = { name: 28, number: 9 };
 
 /** The line above the rows. */
 export function tableHead(isComparing: boolean): string {
@@ -29,8 +29,14 @@ export function tableLine(result: Result, comparison?: Comparison): string {
       `${microseconds(result.p99_us)}, 99.9 % ${microseconds(result.p999_us)}`;
   }
   if ("ms" in result) {
-    return name + ratioPart(result, result.ms.toFixed(0), result.limit_ms.toFixed(0)) +
-      verdict(comparison) + "  ms";
+    const { ms, limit_ms, ratio, spread } = result;
+    return name + ratioPart({ ratio, spread }, ms.toFixed(0), limit_ms.toFixed(0)).trimEnd() +
+      lessThan(result.goal, 0) + mark + verdict(comparison) + "  ms";
+  }
+  if ("moment_ms" in result) {
+    return name + result.moment_ms.toFixed(2).padStart(WIDTHS.number) +
+      result.spread.toFixed(2).padStart(3 * WIDTHS.number) + lessThan(result.goal, 0) + mark +
+      "  ms";
   }
   if ("error_p50_us" in result) {
     const { error_p90_us, error_p99_us, error_p999_us, error_max_us } = result;
@@ -47,6 +53,10 @@ export function tableLine(result: Result, comparison?: Comparison): string {
   const digits = result.mpps < 10 ? 2 : 1;
   return name + ratioPart(result, result.mpps.toFixed(digits), result.limit_mpps.toFixed(1)) +
     mark.padEnd(4) + verdict(comparison) + notes(result);
+}
+
+function lessThan(goal: number | undefined, digits: number): string {
+  return (goal === undefined ? "" : `<${goal.toFixed(digits)}`).padStart(WIDTHS.number);
 }
 
 /** What was measured, the limit, and how they compare. */
@@ -69,13 +79,17 @@ function verdict(comparison: Comparison | undefined): string {
 }
 
 function notes(result: RateResult): string {
-  const { gain, limit_gain, ratio_same_memory, sent_mpps } = result;
-  if (sent_mpps !== undefined) return `  ${sent_mpps.toFixed(sent_mpps < 10 ? 2 : 1)} sent`;
+  const { gain, limit_gain, ratio_same_memory, sent_mpps, cost, cost_of, cost_goal } = result;
+  const texts: string[] = [];
+  if (sent_mpps !== undefined) texts.push(`${sent_mpps.toFixed(sent_mpps < 10 ? 2 : 1)} sent`);
   if (gain !== undefined) {
-    return `  ${gain.toFixed(2)} x one thread; the limit loop gains ${limit_gain?.toFixed(2)}`;
+    texts.push(`${gain.toFixed(2)} x one thread; the limit loop gains ${limit_gain?.toFixed(2)}`);
   }
-  if (ratio_same_memory === undefined) return "";
-  return `  ${ratio_same_memory.toFixed(2)} of the limit loop on as much memory`;
+  if (ratio_same_memory !== undefined) {
+    texts.push(`${ratio_same_memory.toFixed(2)} of the limit loop on as much memory`);
+  }
+  if (cost !== undefined) texts.push(`${cost.toFixed(2)} x the cost of ${cost_of}, <${cost_goal}`);
+  return texts.length === 0 ? "" : `  ${texts.join("; ")}`;
 }
 
 function microseconds(value: number): string {

@@ -11,19 +11,27 @@
 #include "port.h"
 #include "row.h"
 
-enum { ETHERNET_HEADER_BYTES = 14, IPV4 = 0x0800, FLOODED = 3 };
+enum {
+	ETHERNET_HEADER_BYTES = 14,
+	IPV4 = 0x0800,
+	RECEIVERS_MAX = 16,
+	ROUND_PACKETS = BENCH_BATCHES * BENCH_BATCH,
+	SLOT_BYTES = 2048,
+};
 
 struct pair {
-	struct bench_port from, to[FLOODED];
-	uint32_t bytes, receivers;
+	struct bench_port from, to[RECEIVERS_MAX];
+	uint32_t bytes, batch, receivers;
 };
 
 void bench_mac_next(uint8_t mac[6])
 {
 	static uint8_t taken[TABLE_BUCKETS];
-	static uint32_t last;
+	static uint32_t last, count;
 	uint64_t word;
 
+	if (count++ == TABLE_BUCKETS)
+		fail("find one more station that has a bucket of the learning table to itself", -ENOSPC);
 	do {
 		last++;
 		memcpy(mac, (uint8_t[6]){ 2, 0, last >> 24, last >> 16, last >> 8, last }, 6);
@@ -57,6 +65,7 @@ static void pair_open(struct pair *pair, uint32_t index, uint32_t bytes, uint32_
 	bench_mac_next(from);
 	bench_mac_next(to);
 	pair->bytes = bytes;
+	pair->batch = BENCH_BATCH;
 	pair->receivers = 1;
 	pair->from = port_open("a", index, slots);
 	pair->to[0] = port_open("b", index, slots);
@@ -77,9 +86,12 @@ static void pair_batch(struct pair *pair, uint32_t packets)
 
 static uint64_t pair_round(void *state)
 {
-	for (uint32_t i = 0; i < BENCH_BATCHES; i++)
-		pair_batch(state, BENCH_BATCH);
-	return BENCH_BATCHES * BENCH_BATCH;
+	struct pair *pair = state;
+	uint64_t packets;
+
+	for (packets = 0; packets < ROUND_PACKETS; packets += pair->batch)
+		pair_batch(pair, pair->batch);
+	return packets;
 }
 
 static struct pair *pair_new(size_t count)
@@ -91,34 +103,103 @@ static struct pair *pair_new(size_t count)
 	return pair;
 }
 
-static void *learning_60_open(uint32_t index)
+static void *learning_open(uint32_t index, const uint32_t *numbers)
 {
 	struct pair *pair = pair_new(1);
 
-	pair_open(pair, index, 60, 0);
+	if (numbers[0] > SLOT_BYTES)
+		fail("send frames of so many bytes in one slot", -EMSGSIZE);
+	pair_open(pair, index, numbers[0], 0);
 	return pair;
 }
 
-static void *learning_1500_open(uint32_t index)
+/* All that a ring holds is sent at once where the batch is as large as the ring. */
+static void *batch_open(uint32_t index, const uint32_t *numbers)
 {
-	struct pair *pair = pair_new(1);
+	struct pair *pair = learning_open(index, numbers);
+	uint32_t most = pair->from.tx->num_slots - 1;
 
-	pair_open(pair, index, 1500, 0);
+	pair->batch = numbers[1] > most ? most : numbers[1];
+	if (!pair->batch)
+		fail("send batches of no packets", -EINVAL);
 	return pair;
 }
 
-static void *broadcast_open(uint32_t index)
+/* The receiver's slots are free at once, so that the next batch finds room for more than half a ring. */
+static uint64_t batch_round(void *state)
+{
+	struct pair *pair = state;
+	uint64_t packets;
+
+	if (2 * pair->batch < pair->from.tx->num_slots)
+		return pair_round(pair);
+	for (packets = 0; packets < ROUND_PACKETS; packets += pair->batch) {
+		pair_batch(pair, pair->batch);
+		if (valet_rxsync(pair->to[0].handle) != 0)
+			fail("sync a receive ring", -EIO);
+	}
+	return packets;
+}
+
+/* A frame of 64 KB, in slots that NS_MOREFRAG joins. */
+static uint32_t big_fill(struct netmap_ring *ring, uint32_t head)
+{
+	for (uint32_t left = BENCH_BIG_BYTES; left;) {
+		uint32_t bytes = left < SLOT_BYTES ? left : SLOT_BYTES;
+
+		left -= bytes;
+		ring->slot[head].len = (uint16_t)bytes;
+		ring->slot[head].flags = left ? NS_MOREFRAG : 0;
+		head = bench_next(ring, head);
+	}
+	return head;
+}
+
+/* Eight of them are a batch, of as many slots as other rows' batches. */
+static uint64_t big_round(void *state)
+{
+	struct pair *pair = state;
+	uint32_t batches = BENCH_BATCHES, batch = pair->batch;
+
+	while (batches--) {
+		struct netmap_ring *ring = pair->from.tx;
+		uint32_t head = ring->head;
+
+		for (uint32_t i = 0; i < batch; i++)
+			head = big_fill(ring, head);
+		ring->head = ring->cur = head;
+		if (valet_txsync(pair->from.handle) != 0)
+			fail("sync a transmit ring", -EIO);
+		if (bench_port_receive(&pair->to[0]) != (uint64_t)batch * BENCH_BIG_BYTES)
+			fail("receive all packets that were sent", -EIO);
+	}
+	return (uint64_t)BENCH_BATCHES * batch;
+}
+
+static void *big_open(uint32_t index, const uint32_t *numbers)
+{
+	struct pair *pair = learning_open(index, (uint32_t[]){ SLOT_BYTES });
+
+	(void)numbers;
+	pair->batch = 8;
+	return pair;
+}
+
+static void *broadcast_open(uint32_t index, const uint32_t *numbers)
 {
 	static const uint8_t everyone[6] = { 255, 255, 255, 255, 255, 255 };
 	struct pair *pair = pair_new(1);
 	uint8_t from[6], frame[2048];
 
+	if (!numbers[0] || numbers[0] > RECEIVERS_MAX || numbers[1] > SLOT_BYTES)
+		fail("broadcast to so many receivers, or so many bytes", -EINVAL);
 	bench_mac_next(from);
-	pair->bytes = 60;
-	pair->receivers = FLOODED;
+	pair->receivers = numbers[0];
+	pair->bytes = numbers[1];
+	pair->batch = BENCH_BATCH;
 	pair->from = port_open("a", index, 0);
-	for (uint32_t i = 0; i < FLOODED; i++)
-		pair->to[i] = port_open("b", index * FLOODED + i, 0);
+	for (uint32_t i = 0; i < pair->receivers; i++)
+		pair->to[i] = port_open("b", index * RECEIVERS_MAX + i, 0);
 	bench_frame_make(frame, everyone, from);
 	bench_port_fill(&pair->from, frame, pair->bytes);
 	return pair;
@@ -128,13 +209,15 @@ static void *broadcast_open(uint32_t index)
  * For lookups that send IPv4 to the next port. The frames' destination is the sender itself: a
  * learning bridge would deliver none of them.
  */
-static void *hook_open(uint32_t index)
+static void *hook_open(uint32_t index, const uint32_t *numbers)
 {
 	struct pair *pair = pair_new(1);
 	uint8_t from[6], frame[2048];
 
+	(void)numbers;
 	bench_mac_next(from);
 	pair->bytes = 60;
+	pair->batch = BENCH_BATCH;
 	pair->receivers = 1;
 	pair->from = port_open("a", index, 0);
 	pair->to[0] = port_open("b", index, 0);
@@ -157,37 +240,64 @@ static int32_t ethertype_rule(struct valet_batch *batch, void *context)
 	return 0;
 }
 
-static void *hook_native_open(uint32_t index)
+/* Static routes: what a port sends goes to the next one, whatever it is. */
+static int32_t static_rule(struct valet_batch *batch, void *context)
+{
+	(void)context;
+	for (uint32_t i = 0; i < batch->count; i++)
+		batch->packets[i].destination = batch->source + 1;
+	return 0;
+}
+
+static void rule_set(const struct pair *pair, valet_lookup_function rule)
 {
 	struct valet_req_lookup lookup = { .kind = VALET_LOOKUP_NATIVE,
-					   .function = (uintptr_t)ethertype_rule };
-	struct pair *pair = hook_open(index);
+					   .function = (uintptr_t)rule };
 	int32_t rc = bench_request(pair->from.handle, VALET_REQ_LOOKUP_SET, "vale0:", &lookup,
 				   sizeof(lookup));
 
 	if (rc < 0)
 		fail("set a native lookup", rc);
+}
+
+static void *hook_native_open(uint32_t index, const uint32_t *numbers)
+{
+	struct pair *pair = hook_open(index, numbers);
+
+	rule_set(pair, ethertype_rule);
+	return pair;
+}
+
+static void *static_open(uint32_t index, const uint32_t *numbers)
+{
+	struct pair *pair = learning_open(index, numbers);
+
+	rule_set(pair, static_rule);
 	return pair;
 }
 
 struct many {
-	struct pair *pairs;
-	uint32_t turn;
+	struct pair *pair;
+	uint32_t pairs, turn;
 };
 
 static uint64_t ports_round(void *state);
 
 /* All rings are gone through once: the first use of a page takes longer than all later ones. */
-static void *ports_open(uint32_t index)
+static void *ports_open(uint32_t index, const uint32_t *numbers)
 {
 	struct many *many = calloc(1, sizeof(*many));
+	uint32_t pairs = numbers[0] / 2;
 
 	if (!many)
 		fail("get memory", -ENOMEM);
-	many->pairs = pair_new(BENCH_PAIRS);
-	for (uint32_t i = 0; i < BENCH_PAIRS; i++)
-		pair_open(&many->pairs[i], index * BENCH_PAIRS + i, 60, BENCH_PAIR_SLOTS);
-	for (uint64_t packets = 0; packets < BENCH_PAIRS * (BENCH_PAIR_SLOTS + BENCH_PAIR_SLOTS / 4);)
+	if (!pairs)
+		fail("send from one port to another", -EINVAL);
+	many->pair = pair_new(pairs);
+	many->pairs = pairs;
+	for (uint32_t i = 0; i < pairs; i++)
+		pair_open(&many->pair[i], index * pairs + i, 60, BENCH_PAIR_SLOTS);
+	for (uint64_t packets = 0; packets < pairs * (BENCH_PAIR_SLOTS + BENCH_PAIR_SLOTS / 4);)
 		packets += ports_round(many);
 	return many;
 }
@@ -198,8 +308,8 @@ static uint64_t ports_round(void *state)
 	struct many *many = state;
 
 	for (uint32_t i = 0; i < 4 * BENCH_BATCHES; i++) {
-		pair_batch(&many->pairs[many->turn], BENCH_PAIR_SLOTS / 4);
-		many->turn = (many->turn + 1) % BENCH_PAIRS;
+		pair_batch(&many->pair[many->turn], BENCH_PAIR_SLOTS / 4);
+		many->turn = (many->turn + 1) % many->pairs;
 	}
 	return BENCH_BATCHES * BENCH_PAIR_SLOTS;
 }
@@ -232,57 +342,41 @@ static uint64_t monitored_round(void *state)
 	return BENCH_BATCHES * BENCH_BATCH;
 }
 
-static void *monitored_open(uint32_t index, uint32_t monitors, uint64_t flags, uint32_t bytes)
+/* `flags` of the monitors: what they watch, and how. */
+static void *monitored_open(uint32_t index, const uint32_t *numbers, uint64_t flags)
 {
 	struct monitored *monitored = calloc(1, sizeof(*monitored));
 	char name[64];
 
 	if (!monitored)
 		fail("get memory", -ENOMEM);
-	pair_open(&monitored->pair, index, bytes, 0);
+	if (numbers[0] > MONITORS_MAX || numbers[1] > SLOT_BYTES)
+		fail("open so many monitors, or send so many bytes", -EINVAL);
+	pair_open(&monitored->pair, index, numbers[1], 0);
 	snprintf(name, sizeof(name), "vale0:b%u", index);
-	for (monitored->monitors = 0; monitored->monitors < monitors; monitored->monitors++)
+	for (monitored->monitors = 0; monitored->monitors < numbers[0]; monitored->monitors++)
 		monitored->monitor[monitored->monitors] =
 			bench_port_register("embedded", name, 0, flags);
 	return monitored;
 }
 
-static void *monitor_copy_1_open(uint32_t index)
+static void *monitor_copy_open(uint32_t index, const uint32_t *numbers)
 {
-	return monitored_open(index, 1, NR_MONITOR_RX, 60);
+	return monitored_open(index, numbers, NR_MONITOR_RX);
 }
 
-static void *monitor_copy_2_open(uint32_t index)
+static void *monitor_zero_copy_open(uint32_t index, const uint32_t *numbers)
 {
-	return monitored_open(index, 2, NR_MONITOR_RX, 60);
+	return monitored_open(index, numbers, NR_ZCOPY_MON);
 }
 
-static void *monitor_zero_1_open(uint32_t index)
-{
-	return monitored_open(index, 1, NR_ZCOPY_MON, 60);
-}
-
-static void *monitor_zero_2_open(uint32_t index)
-{
-	return monitored_open(index, 2, NR_ZCOPY_MON, 60);
-}
-
-static void *monitor_copy_1500_open(uint32_t index)
-{
-	return monitored_open(index, 1, NR_MONITOR_RX, 1500);
-}
-
-static void *monitor_zero_1500_open(uint32_t index)
-{
-	return monitored_open(index, 1, NR_ZCOPY_MON, 1500);
-}
-
-static void *pipe_open(uint32_t index)
+static void *pipe_open(uint32_t index, const uint32_t *numbers)
 {
 	struct pair *pair = pair_new(1);
 	char name[64];
 
-	pair->bytes = 60;
+	pair->bytes = numbers[0];
+	pair->batch = BENCH_BATCH;
 	pair->receivers = 1;
 	snprintf(name, sizeof(name), "bench%u{1", index);
 	pair->from = bench_port_open(name, 0);
@@ -292,18 +386,16 @@ static void *pipe_open(uint32_t index)
 }
 
 const struct bench_row bench_engine_rows[] = {
-	{ "engine.learning.60", learning_60_open, pair_round },
-	{ "engine.learning.1500", learning_1500_open, pair_round },
-	{ "engine.broadcast.3.60", broadcast_open, pair_round },
+	{ "engine.learning.#", learning_open, pair_round }, /* bytes */
+	{ "engine.learning.#.batch#", batch_open, batch_round }, /* bytes, packets */
+	{ "engine.learning.big", big_open, big_round },
+	{ "engine.static.#", static_open, pair_round }, /* bytes */
+	{ "engine.broadcast.#.#", broadcast_open, pair_round }, /* receivers, bytes */
 	{ "engine.hook.native.60", hook_native_open, pair_round },
 	{ "engine.hook.ts.60", hook_open, pair_round }, /* a script sets the lookup */
-	{ "engine.ports.1000", ports_open, ports_round },
-	{ "engine.monitor.copy.1.60", monitor_copy_1_open, monitored_round },
-	{ "engine.monitor.copy.2.60", monitor_copy_2_open, monitored_round },
-	{ "engine.monitor.zcopy.1.60", monitor_zero_1_open, monitored_round },
-	{ "engine.monitor.zcopy.2.60", monitor_zero_2_open, monitored_round },
-	{ "engine.monitor.copy.1.1500", monitor_copy_1500_open, monitored_round },
-	{ "engine.monitor.zcopy.1.1500", monitor_zero_1500_open, monitored_round },
-	{ "pipe.60", pipe_open, pair_round },
+	{ "engine.ports.#", ports_open, ports_round }, /* ports */
+	{ "engine.monitor.copy.#.#", monitor_copy_open, monitored_round }, /* monitors, bytes */
+	{ "engine.monitor.zcopy.#.#", monitor_zero_copy_open, monitored_round }, /* the same */
+	{ "pipe.#", pipe_open, pair_round }, /* bytes */
 	{ 0 },
 };

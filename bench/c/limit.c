@@ -96,11 +96,14 @@ static void limit_make(struct limit *limit, uint32_t slots, int bytes)
 		limit->tx_slot[i].buf_idx = limit->rx_slot[i].buf_idx = i;
 }
 
-static void *limit_open(int bytes)
+static void *limit_open(uint32_t index, const uint32_t *numbers)
 {
 	struct limit *limit = pages(sizeof(*limit));
 
-	limit_make(limit, SLOTS, bytes);
+	(void)index;
+	if (numbers[0] > BUFFER_BYTES)
+		fail("copy frames of so many bytes", -EMSGSIZE);
+	limit_make(limit, SLOTS, (int)numbers[0]);
 	return limit;
 }
 
@@ -113,31 +116,33 @@ static uint64_t limit_round(void *state)
 	return BENCH_BATCHES * BENCH_BATCH;
 }
 
-static void *limit_open_60(uint32_t index)
+/* Frames of 64 KB: each is as many full slots as it takes. */
+static void *limit_open_big(uint32_t index, const uint32_t *numbers)
 {
-	(void)index;
-	return limit_open(60);
+	(void)numbers;
+	return limit_open(index, (uint32_t[]){ BUFFER_BYTES });
 }
 
-static void *limit_open_1500(uint32_t index)
+static uint64_t limit_round_big(void *state)
 {
-	(void)index;
-	return limit_open(1500);
+	return limit_round(state) / ((BENCH_BIG_BYTES + BUFFER_BYTES - 1) / BUFFER_BYTES);
 }
 
-/* The same work on as much memory as the row with many ports has, in the same turns. */
+/* The same work on as much memory as a row with many ports has, in the same turns. */
 struct limit_many {
-	struct limit pairs[BENCH_PAIRS];
-	uint32_t turn;
+	struct limit *pair;
+	uint32_t pairs, turn;
 };
 
-static void *limit_open_pairs(uint32_t index)
+static void *limit_open_pairs(uint32_t index, const uint32_t *numbers)
 {
 	struct limit_many *many = pages(sizeof(*many));
 
 	(void)index;
-	for (uint32_t i = 0; i < BENCH_PAIRS; i++)
-		limit_make(&many->pairs[i], BENCH_PAIR_SLOTS, 60);
+	many->pairs = numbers[0];
+	many->pair = pages(many->pairs * sizeof(*many->pair));
+	for (uint32_t i = 0; i < many->pairs; i++)
+		limit_make(&many->pair[i], BENCH_PAIR_SLOTS, 60);
 	return many;
 }
 
@@ -146,18 +151,18 @@ static uint64_t limit_round_pairs(void *state)
 	struct limit_many *many = state;
 
 	for (uint32_t n = 0; n < 4 * BENCH_BATCHES; n++) {
-		struct limit *limit = &many->pairs[many->turn];
+		struct limit *limit = &many->pair[many->turn];
 
 		copy_batch(limit, BENCH_PAIR_SLOTS, limit->at, BENCH_PAIR_SLOTS / 4);
 		limit->at += BENCH_PAIR_SLOTS / 4;
-		many->turn = (many->turn + 1) % BENCH_PAIRS;
+		many->turn = (many->turn + 1) % many->pairs;
 	}
 	return BENCH_BATCHES * BENCH_PAIR_SLOTS;
 }
 
 const struct bench_row bench_limit_rows[] = {
-	{ "limit.60", limit_open_60, limit_round },
-	{ "limit.1500", limit_open_1500, limit_round },
-	{ "limit.pairs.500", limit_open_pairs, limit_round_pairs },
+	{ "limit.#", limit_open, limit_round }, /* bytes */
+	{ "limit.big", limit_open_big, limit_round_big },
+	{ "limit.pairs.#", limit_open_pairs, limit_round_pairs }, /* pairs */
 	{ 0 },
 };

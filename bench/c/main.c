@@ -22,7 +22,8 @@ static int is_pinned(void)
 
 static int measure(const char *name, uint32_t threads)
 {
-	const struct bench_row *row = bench_row_find(name);
+	uint32_t numbers[BENCH_NUMBERS_MAX];
+	const struct bench_row *row = bench_row_find(name, numbers);
 	int pin = is_pinned();
 	void *states[THREADS_MAX];
 	double seconds;
@@ -34,7 +35,7 @@ static int measure(const char *name, uint32_t threads)
 	if (pin)
 		bench_pin(0);
 	for (uint32_t i = 0; i < threads; i++)
-		states[i] = row->open(i);
+		states[i] = row->open(i, numbers);
 	while (scanf("%lf", &seconds) == 1) {
 		double mpps = threads == 1 ?
 				      bench_measure(row, states[0], seconds) :
@@ -60,14 +61,15 @@ __attribute__((noinline)) uint64_t bench_rounds(const struct bench_row *row, voi
 /* Once around before what is counted: pages and stations are known from then on. */
 static int rounds(const char *name, uint32_t count)
 {
-	const struct bench_row *row = bench_row_find(name);
+	uint32_t numbers[BENCH_NUMBERS_MAX];
+	const struct bench_row *row = bench_row_find(name, numbers);
 	void *state;
 
 	if (!row || !count) {
 		fprintf(stderr, "Cannot run %u rounds of \"%s\"\n", count, name);
 		return 2;
 	}
-	state = row->open(0);
+	state = row->open(0, numbers);
 	row->round(state);
 	printf("%llu\n", (unsigned long long)bench_rounds(row, state, count));
 	return 0;

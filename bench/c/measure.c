@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -10,14 +11,35 @@
 
 #define WARM_UP 0.1 /* of the time that is measured */
 
-const struct bench_row *bench_row_find(const char *name)
+/* Whether a name is what the pattern stands for, and the numbers in it. */
+static int is_named(const char *pattern, const char *name, uint32_t numbers[BENCH_NUMBERS_MAX])
+{
+	uint32_t count = 0;
+
+	for (; *pattern; pattern++) {
+		char *end;
+
+		if (*pattern != '#') {
+			if (*pattern != *name++)
+				return 0;
+			continue;
+		}
+		if (*name < '0' || *name > '9' || count == BENCH_NUMBERS_MAX)
+			return 0;
+		numbers[count++] = (uint32_t)strtoul(name, &end, 10);
+		name = end;
+	}
+	return !*name;
+}
+
+const struct bench_row *bench_row_find(const char *name, uint32_t numbers[BENCH_NUMBERS_MAX])
 {
 	static const struct bench_row *const all[] = { bench_limit_rows, bench_engine_rows,
-						       bench_region_rows };
+						       bench_mac_rows, bench_region_rows };
 
 	for (uint32_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		for (const struct bench_row *row = all[i]; row->name; row++)
-			if (!strcmp(row->name, name))
+			if (is_named(row->name, name, numbers))
 				return row;
 	return NULL;
 }

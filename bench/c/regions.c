@@ -81,23 +81,26 @@ static void *relay_open(uint32_t index, int copies, const uint64_t *memory)
 	return relay;
 }
 
-static void *private_open(uint32_t index)
+static void *private_open(uint32_t index, const uint32_t *numbers)
 {
+	(void)numbers;
 	return relay_open(index, 1, NULL);
 }
 
-static void *shared_open(uint32_t index)
+static void *shared_open(uint32_t index, const uint32_t *numbers)
 {
+	(void)numbers;
 	return relay_open(index, 0, NULL);
 }
 
 /* The file has no name any more when this returns. */
-static void *file_open(uint32_t index)
+static void *file_open(uint32_t index, const uint32_t *numbers)
 {
 	uint64_t range[2] = { 0, FILE_BYTES };
 	char path[64];
 	int32_t rc;
 
+	(void)numbers;
 	snprintf(path, sizeof(path), "/tmp/valet-bench-%d-%u", (int)getpid(), index);
 	rc = valet_memory_open(path, VALET_MEMORY_CREATE, range);
 	unlink(path);

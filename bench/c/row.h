@@ -7,22 +7,28 @@
 
 #define BENCH_BATCH 256 /* packets a sync */
 #define BENCH_BATCHES 16 /* batches a round: between two looks at the clock */
-#define BENCH_PAIRS 500 /* of the row with many ports, */
-#define BENCH_PAIR_SLOTS 256 /* and the slots of each of their rings; a quarter of them is a batch */
+#define BENCH_PAIR_SLOTS 256 /* of rows with many ports: slots a ring; a quarter of them is a batch */
+#define BENCH_BIG_BYTES 65520 /* a frame of 64 KB, in as many slots as it takes */
+
+#define BENCH_NUMBERS_MAX 2 /* in a row's name */
 
 struct bench_row {
-	const char *name;
-	/* Sets up one more of it, for another thread; `index` counts them from 0. Exits if it cannot. */
-	void *(*open)(uint32_t index);
+	const char *name; /* each # in it stands for a number */
+	/*
+	 * Sets up one more of it, for another thread; `index` counts them from 0. `numbers` are those
+	 * in the name that was asked for. Exits if it cannot.
+	 */
+	void *(*open)(uint32_t index, const uint32_t *numbers);
 	/* Sends and receives some packets, and exits if one is lost. Returns how many were sent. */
 	uint64_t (*round)(void *state);
 };
 
 /* Each ends with a NULL name. */
-extern const struct bench_row bench_limit_rows[], bench_engine_rows[], bench_region_rows[];
+extern const struct bench_row bench_limit_rows[], bench_engine_rows[], bench_mac_rows[],
+	bench_region_rows[];
 
-/* NULL: there is no such row. */
-const struct bench_row *bench_row_find(const char *name);
+/* The row, and the numbers in its name. NULL: there is no such row. */
+const struct bench_row *bench_row_find(const char *name, uint32_t numbers[BENCH_NUMBERS_MAX]);
 
 /*
  * Seconds of the calling thread's CPU time: other programs on the machine do not count. Nothing that is
@@ -43,7 +49,10 @@ double bench_measure(const struct bench_row *row, void *state, double seconds);
 double bench_measure_threads(const struct bench_row *row, void *const *states, uint32_t threads,
 			     double seconds, int pin);
 
-/* The next MAC address that shares its bucket of the learning table with none before. */
+/*
+ * The next MAC address that shares its bucket of the learning table with none before; exits when all
+ * of them are taken.
+ */
 void bench_mac_next(uint8_t mac[6]);
 
 /* An IPv4 frame as far as its first 14 bytes say, the rest is 0. */

@@ -40,10 +40,12 @@ void bench_script_pin(void)
 /* -1: there is no such row. */
 int32_t bench_script_row_open(const char *name)
 {
-	row = bench_row_find(name);
+	uint32_t numbers[BENCH_NUMBERS_MAX];
+
+	row = bench_row_find(name, numbers);
 	if (!row)
 		return -1;
-	state = row->open(0);
+	state = row->open(0, numbers);
 	return 0;
 }
 

@@ -42,29 +42,55 @@ export function clockCost(): number {
   return median(costs);
 }
 
+/** What a measurement gives: one figure or more, the first of which is millions of packets a second. */
+type Figures = number | readonly number[];
+
+/** Numbers of seconds that have come in, as text in pieces. */
+class Questions {
+  readonly #decoder = new TextDecoder();
+  #rest = "";
+
+  *take(bytes: Uint8Array): Generator<number> {
+    const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split("\n");
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) yield Number(line);
+  }
+}
+
+function answer(figures: Figures): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${[figures].flat().join(" ")}\n`));
+}
+
 /**
  * Measures once for each number of seconds that comes in on stdin, and writes what it was to stdout.
  * Returns at the end of stdin.
  *
- * @param measure measures for so many seconds; returns one figure or more, the first of which is
- *   millions of packets a second
+ * @param measure measures for so many seconds
  * @param options pin: bind this thread to a CPU, unless told otherwise. Default: true
  */
 export function serve(
-  measure: (seconds: number) => number | readonly number[],
+  measure: (seconds: number) => Figures,
   options: { pin?: boolean } = {},
 ): void {
-  const { pin = Deno.env.get("BENCH_PIN") !== "0" } = options;
-  if (pin) native.bench_script_pin();
-  const decoder = new TextDecoder(), encoder = new TextEncoder();
-  const bytes = new Uint8Array(4096);
-  let rest = "";
+  pinUnless(options.pin);
+  const questions = new Questions(), bytes = new Uint8Array(4096);
   for (let read = Deno.stdin.readSync(bytes); read !== null; read = Deno.stdin.readSync(bytes)) {
-    const lines = (rest + decoder.decode(bytes.subarray(0, read))).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) {
-      const figures = [measure(Number(line))].flat();
-      Deno.stdout.writeSync(encoder.encode(`${figures.join(" ")}\n`));
-    }
+    for (const seconds of questions.take(bytes.subarray(0, read))) answer(measure(seconds));
   }
+}
+
+/** The same for what is measured with the event loop going on. */
+export async function serveAsync(
+  measure: (seconds: number) => Promise<Figures>,
+  options: { pin?: boolean } = {},
+): Promise<void> {
+  pinUnless(options.pin);
+  const questions = new Questions();
+  for await (const bytes of Deno.stdin.readable) {
+    for (const seconds of questions.take(bytes)) answer(await measure(seconds));
+  }
+}
+
+function pinUnless(pin = Deno.env.get("BENCH_PIN") !== "0"): void {
+  if (pin) native.bench_script_pin();
 }

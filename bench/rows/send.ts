@@ -1,6 +1,7 @@
 /**
- * api.send: a template with a field that varies, so each packet and its checksums are patched, sent over a learning
- * bridge to a receiver in C that reads the lengths.
+ * api.send*: packets sent over a learning bridge to a receiver in C that reads the lengths. Argument: "vary", a
+ * template with a field that varies, so each packet and its checksums are patched; "template", one in which
+ * nothing does; "bytes", a Uint8Array.
  */
 
 import { increment, Netmap, PacketTemplate } from "../../mod.ts";
@@ -24,21 +25,23 @@ native.bench_script_receiver_open(cString("vale0:b"));
   using teacher = netmap.open("vale0:b");
   teacher.send(Uint8Array.fromHex(`${RECEIVER}${RECEIVER}0800`.replaceAll(":", "")));
 }
+const [form] = Deno.args;
 const template = PacketTemplate.udp({
   src: "10.0.0.1:1234",
   dst: "10.1.0.1:1234",
   srcMac: "02:00:00:00:00:01",
   dstMac: RECEIVER,
   length: BYTES,
-  vary: { srcPort: increment(1024, 1, 1000) },
+  ...form === "vary" ? { vary: { srcPort: increment(1024, 1, 1000) } } : {},
 });
+const packet = form === "bytes" ? template.next().slice() : template;
 
 serve((seconds) => {
   const start = now();
   let packets = 0, time = start;
   while (time - start < seconds) {
     for (let i = 0; i < 8; i++) {
-      port.send(template, { count: PACKETS, batch: 256 });
+      port.send(packet, { count: PACKETS, batch: 256 });
       if (native.bench_script_receiver_drain() !== PACKETS * BYTES) {
         throw new Error("Packets were lost");
       }

@@ -154,11 +154,47 @@ Deno.test("bench ends its daemon when it is ended by a signal", async () => {
 
 Deno.test("bench prints how long commands take", () => {
   const results = rows(bench("--quick", "--json", "--only", "start"));
-  assert.deepEqual(results.map((row) => row.name), ["start.vale_ctl", "start.script"]);
+  assert.deepEqual(results.map((row) => row.name), [
+    "start.vale_ctl",
+    "start.import",
+    "start.script",
+    "start.first_packet",
+  ]);
+  const first = results.pop();
+  assert.ok(isPositive(first?.moment_ms) && first?.goal === 10, JSON.stringify(first));
   for (const row of results) {
     assert.ok(isPositive(row.ms) && isPositive(row.limit_ms), JSON.stringify(row));
     assert.ok(isPositive(row.ratio) && !("mpps" in row), JSON.stringify(row));
   }
+});
+
+Deno.test("bench measures loops of scripts in every form, and a sweep's row when it is named", () => {
+  const names = [
+    "engine.learning.60.batch1024",
+    "engine.learning.big",
+    "engine.broadcast.16.60",
+    "engine.hook.c.60",
+    "engine.hook.compiled_table.60",
+    "engine.macs.100",
+    "api.send.bytes",
+    "api.batches",
+    "api.streams",
+    "api.workers.2",
+  ];
+  const results = rows(bench("--quick", "--json", ...names.flatMap((name) => ["--only", name])));
+  assert.deepEqual(results.map((row) => row.name).toSorted(), names.toSorted());
+  for (const row of results) assert.ok(isPositive(row.ratio), JSON.stringify(row));
+});
+
+Deno.test("isMet() judges rates by ratio, gain and cost", () => {
+  const row = { name: "x", mpps: 50, limit_mpps: 100, ratio: 0.5, spread: 0, repetitions: 1 };
+  assert.equal(isMet(row), undefined);
+  assert.equal(isMet({ ...row, goal: 0.5 }), true);
+  assert.equal(isMet({ ...row, goal: 0.6 }), false);
+  assert.equal(isMet({ ...row, goal: 0.5, gain: 1.1, limit_gain: 2 }), false);
+  assert.equal(isMet({ ...row, cost: 2.1, cost_of: "y", cost_goal: 2 }), false);
+  assert.equal(isMet({ ...row, goal: 0.6, cost: 1.9, cost_of: "y", cost_goal: 2 }), false);
+  assert.equal(isMet({ ...row, goal: 0.5, cost: 1.9, cost_of: "y", cost_goal: 2 }), true);
 });
 
 Deno.test("bench names the rows that there are when it is asked for another", () => {
