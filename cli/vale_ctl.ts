@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { DeviceKind, Netmap, NetmapError } from "../mod.ts";
+import type { Netmap, NetmapError } from "../mod.ts";
 import { type Context, ExitStatus, UsageError } from "./context.ts";
 import { getopt } from "./getopt.ts";
 import { getoptString } from "./notation.ts";
@@ -14,6 +14,7 @@ import { isMalformed, reasonOf } from "./perform.ts";
 import type { CommandSpec } from "./table.ts";
 import { helpText } from "./usage.ts";
 import { ACTIONS, type Order } from "./vale_ctl/actions.ts";
+import { parseDevice } from "./vale_ctl/device.ts";
 import { shellHint } from "./vale_ctl/hints.ts";
 
 /** `vale-ctl`. */
@@ -53,7 +54,12 @@ export const valeCtlCommand: CommandSpec = {
     },
     {
       flags: "-t <device:string>",
-      description: "With -a and -h: through af_xdp, af_packet, or tap, which\nmakes the interface",
+      description:
+        "With -a and -h: through af_xdp, af_packet, or tap, which\nmakes the interface.\n" +
+        "With -a, a virtual machine's Unix socket, under any name:\n" +
+        "stream,socket=PATH: listen there, as for QEMU's\n" +
+        "-netdev stream; stream,peer=PATH: connect to it, as\n" +
+        "to passt; dgram,socket=PATH[,peer=PATH]: datagrams",
     },
     { flags: "-v", description: "Print port indices, and what -n has made" },
   ],
@@ -61,14 +67,10 @@ export const valeCtlCommand: CommandSpec = {
     ["Make an interface and attach it", "vale-ctl -n vi0; vale-ctl -a vale0:vi0"],
     ["List all ports", "vale-ctl"],
     ["Take it all back", "vale-ctl -d vale0:vi0; vale-ctl -r vi0"],
+    ["Wait for a virtual machine", "vale-ctl -a vale0:vm1 -t stream,socket=/run/vm1.sock"],
   ],
   action: (_, args, context) => valeCtl(args, context),
 };
-
-function deviceOf(text: string): DeviceKind {
-  if (text === "af_xdp" || text === "af_packet" || text === "tap") return text;
-  throw new UsageError(`Cannot use '${text}' with -t: expected af_xdp, af_packet or tap`);
-}
 
 /** What the arguments ask for. */
 function parse(args: readonly string[]): Order {
@@ -78,7 +80,7 @@ function parse(args: readonly string[]): Order {
     if (letter === "C") order = { ...order, config: value };
     else if (letter === "m") order = { ...order, memory: value };
     else if (letter === "N") order = { ...order, namespace: value };
-    else if (letter === "t") order = { ...order, device: deviceOf(value) };
+    else if (letter === "t") order = { ...order, ...parseDevice(value) };
     else if (letter === "v") order = { ...order, verbose: true };
     else order = { ...order, letter, name: value };
     if (letter === "l" && !value.startsWith("vale")) {
@@ -88,6 +90,10 @@ function parse(args: readonly string[]): Order {
   if (operands.length > 0) throw new UsageError(`Unexpected argument '${operands[0]}'`);
   if (order.letter === "" && args.length > 0) {
     throw new UsageError("There is nothing to do: -C, -m, -N, -t and -v go with another option");
+  }
+  const { socket, peer, namespace } = order;
+  if ((socket ?? peer) !== undefined && (order.letter === "h" || namespace !== undefined)) {
+    throw new UsageError("A socket has no host's side and no network namespace: not with -h, -N");
   }
   return order;
 }

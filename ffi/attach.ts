@@ -4,6 +4,7 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { RegisterMode, RequestType } from "./constants.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { show } from "./errors.ts";
@@ -15,11 +16,22 @@ import { type InterfaceOptions, ringsAndSlots } from "./requests.ts";
  * What valet's engine reaches a network interface through. "auto": the best that can be had; "af_xdp",
  * "af_packet": sockets of the kernel; "tap": the other end of a TAP interface, which is made if it does
  * not exist, and then goes when it is detached.
+ *
+ * "stream" and "dgram" are Unix sockets, which virtual machines and user-space network stacks send their
+ * frames through: QEMU's `-netdev stream` and `-netdev dgram`, passt. They take no privileges. The
+ * name that is attached is only the port's then.
  */
-export type DeviceKind = "auto" | "af_xdp" | "af_packet" | "tap";
+export type DeviceKind = "auto" | "af_xdp" | "af_packet" | "tap" | "stream" | "dgram";
 
 /** In the order of `enum valet_device` in `c/uapi/valet_requests.h`. */
-export const DEVICES: readonly DeviceKind[] = ["auto", "af_xdp", "af_packet", "tap"];
+export const DEVICES: readonly DeviceKind[] = [
+  "auto",
+  "af_xdp",
+  "af_packet",
+  "tap",
+  "stream",
+  "dgram",
+];
 
 /**
  * Options of `bridge.attach()`. Sizes and the memory region are for NICs that are not in use yet; an
@@ -40,6 +52,56 @@ export interface AttachOptions extends InterfaceOptions {
   namespace?: string | number | undefined;
   /** What the interface is reached through. Not on the kernel. Default: "auto". */
   device?: DeviceKind | undefined;
+  /**
+   * With "stream": path of the socket that is made and listened at; one program at a time is connected,
+   * others wait. With "dgram": path of the socket that is made. It goes when it is detached. A path that
+   * begins with "@" is a name that is no file (unix(7), "abstract"). At most 107 bytes.
+   */
+  socket?: string | undefined;
+  /**
+   * With "stream", instead of `socket`: path of a socket that another program listens at; it is connected
+   * to as soon as it is there, and again whenever it is lost. With "dgram": path of the other's socket.
+   * Default then: whoever has sent last. While nobody is there, what is sent to the port is lost and
+   * counted (`interface`).
+   */
+  peer?: string | undefined;
+}
+
+/** Checks what is asked for. */
+function checkDevice(options: AttachOptions): void {
+  const { device = "auto", socket, peer, namespace = "", hostRings = false } = options;
+  if (!DEVICES.includes(device)) {
+    throw new TypeError(`Cannot use ${show(device)} as device: expected one of ${DEVICES}`);
+  }
+  const isSocket = device === "stream" || device === "dgram";
+  const name = socket === undefined ? "peer" : "socket";
+  if (!isSocket && (socket ?? peer) !== undefined) {
+    throw new TypeError(
+      `Cannot use ${name} with device ${show(device)}: it goes with "stream" and "dgram"`,
+    );
+  }
+  if (!isSocket) return;
+  if (namespace !== "" || hostRings) {
+    const option = hostRings ? "hostRings" : "namespace";
+    throw new TypeError(
+      `Cannot use ${option} with device ${show(device)}: it goes with interfaces`,
+    );
+  }
+  if (device === "dgram" && socket === undefined) {
+    throw new TypeError('Device "dgram" needs a socket: the path where to receive');
+  }
+  if (device === "stream" && (socket === undefined) === (peer === undefined)) {
+    throw new TypeError('Device "stream" needs a socket to listen at, or a peer to connect to');
+  }
+}
+
+/** As the engine takes it, which may be in a process with another working directory. */
+function absolute(name: string, path: string | undefined): string {
+  if (path === undefined) return "";
+  if (typeof path !== "string" || path === "") {
+    throw new TypeError(`Cannot use ${show(path)} as ${name}: expected a path`);
+  }
+  return path.startsWith("@") ? path : resolve(path);
 }
 
 /**
@@ -48,17 +110,18 @@ export interface AttachOptions extends InterfaceOptions {
  * @param port "vale0:eth1"
  */
 export function attach(descriptor: Descriptor, port: string, options: AttachOptions): number {
-  const { hostRings = false, namespace = "", device = "auto" } = options;
+  const { hostRings = false, namespace = "", device = "auto", socket, peer } = options;
   const { txSlots, rxSlots, txRings, rxRings, memoryId } = ringsAndSlots(options);
-  if (!DEVICES.includes(device)) {
-    throw new TypeError(`Cannot use ${show(device)} as device: expected one of ${DEVICES}`);
-  }
+  checkDevice(options);
+  const paths = { socket: absolute("socket", socket), peer: absolute("peer", peer) };
   const isPlain = namespace === "" && device === "auto";
   const message = isPlain
     ? descriptor.request(RequestType.VALE_ATTACH, port, VALE_ATTACH.size)
     : descriptor.request(ValetRequest.ATTACH, port, ATTACH.size)
       .setU32(ATTACH.device, DEVICES.indexOf(device))
-      .setText(ATTACH.namespace, ATTACH.namespaceBytes, String(namespace));
+      .setText(ATTACH.namespace, ATTACH.namespaceBytes, String(namespace))
+      .setText(ATTACH.socket, ATTACH.socketBytes, paths.socket)
+      .setText(ATTACH.peer, ATTACH.socketBytes, paths.peer);
   message
     .setU32(
       VALE_ATTACH.register + REGISTER.mode,
@@ -69,5 +132,6 @@ export function attach(descriptor: Descriptor, port: string, options: AttachOpti
     .setU16(VALE_ATTACH.register + REGISTER.txRings, txRings)
     .setU16(VALE_ATTACH.register + REGISTER.rxRings, rxRings)
     .setU16(VALE_ATTACH.register + REGISTER.memId, memoryId);
-  return descriptor.control("attach", port).u32(VALE_ATTACH.portIndex);
+  const operation = paths.socket + paths.peer === "" ? "attach" : "attach socket";
+  return descriptor.control(operation, port).u32(VALE_ATTACH.portIndex);
 }

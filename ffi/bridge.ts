@@ -116,7 +116,13 @@ export class Bridge implements Disposable {
    * system ("eth1"), with no kernel module but as root. On valet's engine it is left as it was found
    * when it is detached, and when the process that has the engine ends, however it ends.
    *
-   * @param name of the interface: "vi0", "eth1"
+   * A virtual machine is attached by its Unix socket, with any name and as any user (docs/vms.md):
+   *
+   *     bridge.attach("vm1", { device: "stream", socket: "/run/vm1.sock" });
+   *     // qemu-system-x86_64 ... -device virtio-net-pci,netdev=n0
+   *     //   -netdev stream,id=n0,addr.type=unix,addr.path=/run/vm1.sock,server=off
+   *
+   * @param name of the interface: "vi0", "eth1"; of the port: "vm1"
    * @returns its port index on the bridge
    * @throws {NetmapError} EINVAL if there is no such interface, EBUSY if it is attached or open, EPERM if
    * this user may not have it, ENOENT if there is no such namespace, EOPNOTSUPP if the system cannot

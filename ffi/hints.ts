@@ -108,6 +108,20 @@ const HINTS: Readonly<Record<string, Hint>> = {
   "attach EOPNOTSUPP":
     "It is no Ethernet interface, or this kernel or interface cannot be reached that way: packet " +
     'sockets take Linux 6.6; { device: "tap" } works on all',
+  "attach socket EADDRINUSE":
+    "Another program, or port, has that socket; or it is no socket at all",
+  "attach socket EACCES":
+    "Who runs the engine may not write to that folder, or to the peer's socket; or the bridge is " +
+    "exclusive: open it with its token",
+  "attach socket ENOENT": "There is no such folder: make it first",
+  "attach socket EBUSY": "The bridge has a port of that name: choose another, it is free",
+  "attach socket EEXIST": "An interface has that name: choose another, it is free",
+  "attach socket ENOMEM": "The bridge has no room for more ports, or there can be no more bridges",
+  "attach socket EPROTOTYPE":
+    'The peer\'s socket is of another kind: try the other of "stream", "dgram"',
+  "attach socket ENOTSOCK": "The peer's path is that of something else",
+  "attach socket EINVAL": "A port's name has 1 to 15 characters; a bridge's begins with vale",
+  "attach socket EOPNOTSUPP": ENGINE_ONLY,
   "detach ENXIO": ({ backend }) =>
     "There is no such port on the bridge; netmap.ports() lists what is there" +
     (backend === "kernel"

@@ -173,9 +173,10 @@ export interface PortCounters {
   /** Descriptors that have it open. */
   opens: number;
   /** "ephemeral": made by opening it; "persistent": by `createInterface()`; a pipe;
-   * a monitor of another port; one without rings ("null"); or a network interface of the system, "nic". */
+   * a monitor of another port; one without rings ("null"); or a network interface of the system or a virtual machine, "nic". */
   kind: "ephemeral" | "persistent" | "pipe" | "monitor" | "null" | "nic";
-  /** What a network interface of the system is reached through; undefined for all others. */
+  /** What a network interface of the system, or a virtual machine, is reached through; undefined for all
+   * others. */
   device: Exclude<DeviceKind, "auto"> | undefined;
   /** Number of its memory region. */
   memoryId: number;

@@ -93,7 +93,15 @@ export const CONFIG = {
 export const LOOKUP = { size: 24, kind: 0, busy: 4, function: 8, context: 16 } as const;
 
 /** `struct valet_req_attach`, which begins as `VALE_ATTACH`. */
-export const ATTACH = { size: 176, device: 64, namespace: 68, namespaceBytes: 108 } as const;
+export const ATTACH = {
+  size: 392,
+  device: 64,
+  namespace: 68,
+  namespaceBytes: 108,
+  socket: 176,
+  peer: 284,
+  socketBytes: 108,
+} as const;
 
 /** `struct valet_req_port`; `drops` are u64 in the order of {@linkcode DROP_CAUSES}. */
 export const PORT = {

@@ -182,17 +182,21 @@ static int pump_sleep(struct pump *pump, int is_full)
 		{ .fd = pump->bell, .events = POLLIN },
 		{ .fd = device->ops->fd(device, pump->queue), .events = POLLIN },
 	};
-	int timeout_ms = is_full ? FULL_WAIT_MS : pump->is_down ? DOWN_WAIT_MS : -1;
+	int is_down = pump->is_down || fds[1].fd < 0;
+	int timeout_ms = is_down ? DOWN_WAIT_MS : -1;
 	struct waiter_link link;
 
+	if (is_full && device->tells_room)
+		fds[1].events |= POLLOUT;
+	else if (is_full)
+		timeout_ms = FULL_WAIT_MS;
 	waiter_enter(&link, pump->rx, &pump->waiter);
 	/* Entered first, then looked: whoever sends after the look sees us waiting. */
 	if ((is_full || load_ordered(&pump->rx->hwtail) == pump->rx->hwcur) &&
 	    !is_ending(pump->nic) && poll(fds, 2, timeout_ms) > 0 && fds[0].revents)
 		bell_silence(pump->bell);
 	waiter_leave(&link);
-	return pump->is_down || fds[1].revents & (POLLERR | POLLHUP | POLLNVAL) ? pump_look(pump)
-										 : 1;
+	return is_down || fds[1].revents & (POLLERR | POLLHUP | POLLNVAL) ? pump_look(pump) : 1;
 }
 
 /* Instead of sleeping. 0 as above. */
@@ -330,6 +334,8 @@ static const enum device_kind kinds[VALET_DEVICES] = {
 	[VALET_DEVICE_AF_XDP] = DEVICE_AF_XDP,
 	[VALET_DEVICE_AF_PACKET] = DEVICE_AF_PACKET,
 	[VALET_DEVICE_TAP] = DEVICE_TAP,
+	[VALET_DEVICE_STREAM] = DEVICE_STREAM,
+	[VALET_DEVICE_DGRAM] = DEVICE_DGRAM,
 };
 
 /* The number that requests have for it. */
@@ -342,11 +348,17 @@ static uint32_t device_number(const struct device *device)
 	return number;
 }
 
+static int is_socket(const struct nic_request *request)
+{
+	return request->device == VALET_DEVICE_STREAM || request->device == VALET_DEVICE_DGRAM;
+}
+
 static int devices_open(const struct nic_request *request, struct nic *nic)
 {
 	struct device_request want = {
 		.kind = kinds[request->device],
-		.netns_fd = netns_open(request),
+		/* Sockets' paths are the same everywhere, and to go elsewhere takes privileges. */
+		.netns_fd = is_socket(request) ? -1 : netns_open(request),
 		.queues = request->rings,
 		.host_side = request->host_side,
 	};
@@ -355,6 +367,8 @@ static int devices_open(const struct nic_request *request, struct nic *nic)
 	if (want.netns_fd < -1)
 		return want.netns_fd;
 	memcpy(want.name, request->name, sizeof(want.name));
+	memcpy(want.socket, request->socket, sizeof(want.socket));
+	memcpy(want.peer, request->peer, sizeof(want.peer));
 	rc = device_open(&want, &nic->device[NIC_INTERFACE], &nic->device[NIC_HOST]);
 	if (want.netns_fd >= 0)
 		close(want.netns_fd);

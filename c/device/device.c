@@ -9,6 +9,7 @@
 #include "af_packet.h"
 #include "link.h"
 #include "program.h"
+#include "socket_device.h"
 #include "tap_device.h"
 
 static int open_interface(const struct device_request *request, struct device **device,
@@ -37,9 +38,15 @@ static int open_here(const struct device_request *request, struct device **devic
 	int rc;
 
 	*device = *host_side = NULL;
+	/* The host is at a TAP interface's other end, and a virtual machine at a socket's. */
+	if (request->kind >= DEVICE_TAP && request->host_side)
+		return -EOPNOTSUPP;
 	if (request->kind == DEVICE_TAP)
-		/* The host is at its other end: there is no other side. */
-		return request->host_side ? -EOPNOTSUPP : tap_device_open(request->name, device);
+		return tap_device_open(request->name, device);
+	if (request->kind == DEVICE_STREAM)
+		return stream_device_open(request->socket, request->peer, device);
+	if (request->kind == DEVICE_DGRAM)
+		return dgram_device_open(request->socket, request->peer, device);
 	rc = open_interface(request, device, host_side);
 	if (rc < 0) {
 		device_close(*host_side);

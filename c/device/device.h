@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a bridge can be connected to besides its own ports: network interfaces of the system, each
- * through one of a few kinds of device. A device only moves frames; it knows nothing of netmap.
+ * What a bridge can be connected to besides its own ports: network interfaces of the system and
+ * virtual machines, each through one of a few kinds of device. A device only moves frames; it knows
+ * nothing of netmap.
  *
  * A queue belongs to one thread at a time. Negative errno on failure.
  */
@@ -16,7 +17,11 @@ enum device_kind {
 	DEVICE_AF_XDP,
 	DEVICE_AF_PACKET,
 	DEVICE_TAP, /* the other end of a TAP interface, made if it does not exist */
+	DEVICE_STREAM, /* a Unix socket, as those of virtual machines */
+	DEVICE_DGRAM,
 };
+
+enum { DEVICE_SOCKET_BYTES = 108 };
 
 struct device_request {
 	char name[IFNAMSIZ];
@@ -24,6 +29,8 @@ struct device_request {
 	int netns_fd; /* the interface's network namespace; -1: the calling thread's */
 	uint32_t queues; /* wanted; 0: as many as it has */
 	int host_side; /* wanted */
+	char socket[DEVICE_SOCKET_BYTES]; /* our path, and the other's: see socket_device.h */
+	char peer[DEVICE_SOCKET_BYTES];
 };
 
 struct device_frame {
@@ -47,6 +54,7 @@ struct device {
 	 * is left to do on it. 0: there is none, and frames are whole.
 	 */
 	uint32_t header_bytes;
+	uint32_t tells_room; /* its fd is ready to write (POLLOUT) when the device takes more */
 };
 
 struct device_ops {
@@ -66,7 +74,7 @@ struct device_ops {
 	int (*send)(struct device *device, uint32_t queue, const struct device_part *parts,
 		    uint32_t count, uint64_t *lost);
 	/*
-	 * For poll(). After POLLERR look at the interface's state, and then now and again until it
+	 * For poll(); -1: there is nothing to wait for now. After POLLERR, or with -1, look at the interface's state, and then now and again until it
 	 * is up: when one that is down goes for good, nobody tells.
 	 */
 	int (*fd)(struct device *device, uint32_t queue);

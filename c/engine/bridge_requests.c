@@ -30,6 +30,8 @@ int control_attach(struct descriptor *descriptor, struct nmreq_header *header)
 	port = interface_find(engine, path.port);
 	if (!port)
 		return nic_attach(descriptor, &path, header);
+	if (nic_is_socket(header))
+		return -EEXIST;
 	if (port->bridge || port->opens || port->pipes)
 		return -EBUSY;
 	rc = bridge_find_or_make(engine, path.bridge, &bridge);

@@ -122,7 +122,17 @@ static int request_read(const struct descriptor *descriptor, const struct port_p
 		return -EINVAL;
 	out->device = more->device;
 	memcpy(out->netns, more->netns, sizeof(out->netns) - 1);
+	memcpy(out->socket, more->socket, sizeof(out->socket) - 1);
+	memcpy(out->peer, more->peer, sizeof(out->peer) - 1);
 	return 0;
+}
+
+int nic_is_socket(const struct nmreq_header *header)
+{
+	const struct valet_req_attach *body = request_body(header);
+
+	return header->nr_reqtype == VALET_REQ_ATTACH && (body->device == VALET_DEVICE_STREAM ||
+							   body->device == VALET_DEVICE_DGRAM);
 }
 
 int nic_attach(struct descriptor *descriptor, const struct port_path *path,

@@ -24,6 +24,7 @@ struct nic_request {
 	uint32_t device; /* enum valet_device */
 	uint32_t rings; /* wanted; 0: as many as it has */
 	int host_side; /* wanted */
+	char socket[VALET_SOCKET_BYTES], peer[VALET_SOCKET_BYTES]; /* as in valet_req_attach */
 };
 
 /* What the host makes of it. */
@@ -57,6 +58,8 @@ struct nic_host {
 /* VALE_ATTACH and VALET_REQ_ATTACH of what is no port yet. */
 int nic_attach(struct descriptor *descriptor, const struct port_path *path,
 	       struct nmreq_header *header);
+/* The request is for a socket, whose name must not be an interface's. */
+int nic_is_socket(const struct nmreq_header *header);
 /* -EINVAL for the host's side, which leaves with its NIC. */
 int nic_detach(struct port *port, uint32_t *index);
 /* -EOPNOTSUPP for what is no NIC. */

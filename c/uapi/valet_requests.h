@@ -156,10 +156,13 @@ enum valet_device {
 	VALET_DEVICE_AF_XDP,
 	VALET_DEVICE_AF_PACKET,
 	VALET_DEVICE_TAP, /* the other end of a TAP interface, made if it does not exist */
+	VALET_DEVICE_STREAM, /* Unix sockets, as those of virtual machines; the port's name is free */
+	VALET_DEVICE_DGRAM,
 	VALET_DEVICES
 };
 
 #define VALET_NETNS_BYTES 108
+#define VALET_SOCKET_BYTES 108
 
 struct valet_req_attach {
 	struct nmreq_vale_attach attach;
@@ -167,6 +170,13 @@ struct valet_req_attach {
 	/* in: the interface's network namespace: a name of ip-netns(8), a path, or a process id; "":
 	 * the caller's */
 	char netns[VALET_NETNS_BYTES];
+	/*
+	 * in: where a socket of ours is to be, and where the other's is: a path, or "@name" (unix(7),
+	 * abstract). STREAM: one of the two, at `socket` we listen, to `peer` we connect. DGRAM:
+	 * `socket`, and `peer` or "": whoever has sent last. "" for other devices.
+	 */
+	char socket[VALET_SOCKET_BYTES];
+	char peer[VALET_SOCKET_BYTES];
 };
 
 struct valet_req_port {
@@ -200,7 +210,9 @@ _Static_assert(sizeof(struct valet_req_table) == 8 + 16 * VALET_TABLE_CHUNK, "")
 _Static_assert(sizeof(struct valet_req_lookup) == 24, "");
 _Static_assert(sizeof(struct valet_req_memory) == 80, "");
 _Static_assert(sizeof(struct valet_req_shortage) == 24, "");
-_Static_assert(sizeof(struct valet_req_attach) == 64 + 4 + VALET_NETNS_BYTES, "");
+_Static_assert(sizeof(struct valet_req_attach) ==
+		       64 + 4 + VALET_NETNS_BYTES + 2 * VALET_SOCKET_BYTES,
+	       "");
 _Static_assert(sizeof(struct valet_req_port) == 72 + 8 * VALET_DROP_CAUSES, "");
 
 #endif

@@ -21,7 +21,11 @@ export interface Order {
   /** Value of -N. */
   readonly namespace?: string;
   /** Value of -t. */
-  readonly device?: DeviceKind;
+  readonly device?: DeviceKind | undefined;
+  /** Its paths. */
+  readonly socket?: string | undefined;
+  /** The same. */
+  readonly peer?: string | undefined;
   /** -v was given. */
   readonly verbose: boolean;
 }
@@ -60,11 +64,11 @@ function list(): (netmap: Netmap) => string {
 function attach(order: Order, context: Context): (netmap: Netmap) => string {
   const { bridge, port } = split(order.name);
   const shape = planShape(order, context);
-  const { namespace, device } = order;
+  const { namespace, device, socket, peer } = order;
   const hostRings = order.letter === "h";
   return (netmap) => {
     const index = netmap.bridge(bridge)
-      .attach(port, { ...shape(netmap), hostRings, namespace, device });
+      .attach(port, { ...shape(netmap), hostRings, namespace, device, socket, peer });
     return order.verbose ? `port_index: ${index}\n` : "";
   };
 }

@@ -57,10 +57,11 @@ const HINTS: Readonly<Record<string, Hint>> = {
 
 /** What helps; undefined when the error's own hint will do. */
 export function shellHint(
-  { code }: NetmapError,
+  { code, operation }: NetmapError,
   { letter, name }: Order,
   backend: BackendName,
 ): string | undefined {
+  if (operation === "attach socket") return undefined;
   const hint = HINTS[`${letter === "h" ? "a" : letter} ${code}`];
   return typeof hint === "function" ? hint(name, backend) : hint;
 }

@@ -20,41 +20,12 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "backend/backend.h"
 #include "backend/daemon.h"
 #include "engine/csb.h"
 #include "handle.h"
 #include "wire.h"
-
-/* ---- waiting ---- */
-
-HELPER int64_t test_now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-HELPER void nap(void)
-{
-	nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-}
-
-/* So long that it is only ever reached by what hangs. */
-enum { HANGS_MS = 20000 };
-
-#define WAIT_FOR(condition)                                            \
-	do {                                                           \
-		int64_t end_ = test_now_ms() + HANGS_MS;               \
-		while (!(condition)) {                                 \
-			if (test_now_ms() > end_)                      \
-				FAIL("never true: %s", #condition);    \
-			nap();                                         \
-		}                                                      \
-	} while (0)
 
 /* ---- processes ---- */
 

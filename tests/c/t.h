@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/barrier.h"
@@ -74,6 +75,34 @@ HELPER uint32_t random_next(uint32_t *state)
 	*state ^= *state << 5;
 	return *state;
 }
+
+/* ---- waiting ---- */
+
+HELPER int64_t test_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+HELPER void nap(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+}
+
+/* So long that it is only ever reached by what hangs. */
+enum { HANGS_MS = 20000 };
+
+#define WAIT_FOR(condition)                                            \
+	do {                                                           \
+		int64_t end_ = test_now_ms() + HANGS_MS;               \
+		while (!(condition)) {                                 \
+			if (test_now_ms() > end_)                      \
+				FAIL("never true: %s", #condition);    \
+			nap();                                         \
+		}                                                      \
+	} while (0)
 
 /* ---- requests ---- */
 

@@ -90,6 +90,17 @@ Deno.test("vale-ctl answers a malformed command with the usage and status 2", as
     "-p vale0:e -C 1,0": /^vale-ctl: too few numbers in '1,0'$/m,
     "-a eth0": /^failed to attach eth0: Invalid argument$/m,
     "-d vale-1:a": /^failed to detach vale-1:a: Invalid argument$/m,
+    "-a vale0:e -t carrier": /^vale-ctl: Cannot use 'carrier' with -t: expected af_xdp, /m,
+    "-a vale0:e -t tap,socket=x": /^vale-ctl: Cannot use 'tap,socket=x' with -t/m,
+    "-a vale0:e -t stream": /^vale-ctl: Cannot use 'stream' with -t: .*stream,socket=PATH/m,
+    "-a vale0:e -t stream,socket=a,peer=b": /^vale-ctl: Cannot use 'stream,socket=a,peer=b' with/m,
+    "-a vale0:e -t dgram,peer=a": /^vale-ctl: Cannot use 'dgram,peer=a' with -t/m,
+    "-a vale0:e -t dgram,socket=":
+      /^vale-ctl: There is no path behind 'socket=' in 'dgram,socket='$/m,
+    "-a vale0:e -t stream,peer=a,peer=b":
+      /^vale-ctl: There are two of peer in 'stream,peer=a,peer=b'$/m,
+    "-h vale0:e -t dgram,socket=a": /^vale-ctl: A socket has no host's side/m,
+    "-a vale0:e -N red -t dgram,socket=a": /^vale-ctl: A socket has no host's side/m,
     "-n vi0 -C 1,1,70000": /^failed to create vi0: Invalid argument$/m,
     "-n vi0 -m 70000": /^failed to create vi0: Invalid argument$/m,
   };
@@ -111,6 +122,31 @@ Deno.test("vale-ctl does not start the daemon for a malformed command", async ()
     assert.equal(status, 2);
   }
   assert.deepEqual([...Deno.readDirSync(daemon.folder)], []);
+});
+
+Deno.test("vale-ctl attaches a virtual machine's socket, whatever commas its path has", async () => {
+  const instance = "vale-ctl sockets";
+  using netmap = Netmap.open({ backend: "embedded", instance });
+  const folder = await Deno.makeTempDir({ prefix: "valet, sockets " });
+  try {
+    const path = `${folder}/vm,1.sock`;
+    const run = (...args: string[]): Promise<Outcome> => inMemory(args, { instance });
+    const attached = await run("-a", "vale0:vm1", "-t", `stream,socket=${path}`, "-v");
+    assert.deepEqual(attached, { status: 0, out: "port_index: 0\n", err: "" });
+    assert.ok(existsSync(path));
+    const again = await run("-a", "vale0:vm2", "-t", `stream,socket=${path}`);
+    assert.equal(again.status, 1);
+    assert.match(again.err, /^failed to attach vale0:vm2: Address already in use\nHint: Another/);
+    assert.equal(
+      (await run("-a", "vale0:d", "-t", `dgram,peer=${path},socket=${path}2`)).status,
+      0,
+    );
+    assert.equal(netmap.bridge("vale0").counters()["d"].device, "dgram");
+    for (const name of ["vm1", "d"]) assert.equal((await run("-d", `vale0:${name}`)).status, 0);
+    assert.deepEqual([...Deno.readDirSync(folder)], []);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("vale-ctl --help shows the options on standard output", async () => {

@@ -1,6 +1,7 @@
 /**
- * Fuzzes control requests and rings under AddressSanitizer and UndefinedBehaviorSanitizer for a minute,
- * both at the same time, on the engine in the process and on a daemon's; other ports work meanwhile.
+ * Fuzzes control requests, rings and virtual machines' sockets under AddressSanitizer and
+ * UndefinedBehaviorSanitizer for a minute, all at the same time, on the engine in the process and on a
+ * daemon's; other ports work meanwhile.
  *
  * By hand, for longer, or with the seed of a run that failed:
  * `make -C tests/c fuzz; c/build/tests/address/fuzz/rings 600 0x1234`.
@@ -34,12 +35,15 @@ const probe = await run("sh", [`${PROGRAMS}run.sh`, "--probe", "address"]);
 const why = probe.code === 0 ? "" : ` (${probe.text.trim()})`;
 
 Deno.test({
-  name: `requests and rings with anything in them harm nobody, for ${SECONDS} seconds${why}`,
+  name:
+    `requests, rings and sockets with anything in them harm nobody, for ${SECONDS} seconds${why}`,
   ignore: why !== "",
   async fn(): Promise<void> {
     const made = await run("make", ["-s", "-C", PROGRAMS, "fuzz", "SANITIZE=address"]);
     assert.equal(made.code, 0, made.text);
-    const runs = ["control", "rings"].map((name) => run(`${BUILT}${name}`, [`${SECONDS}`]));
+    const runs = ["control", "rings", "sockets"].map((name) =>
+      run(`${BUILT}${name}`, [`${SECONDS}`])
+    );
     for (const { code, text } of await Promise.all(runs)) {
       assert.equal(code, 0, text);
     }
