@@ -42,7 +42,7 @@ export function portCells(
   const rates = ratesOf(before?.counters, port.counters, seconds);
   return [
     name,
-    port.counters.kind,
+    port.counters.device ?? port.counters.kind,
     String(port.counters.opens),
     formatRate(rates.txPackets),
     formatRate(rates.txBits, "bit/s"),

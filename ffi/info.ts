@@ -178,6 +178,11 @@ export interface PortCounters {
   /** What a network interface of the system, or a virtual machine, is reached through; undefined for all
    * others. */
   device: Exclude<DeviceKind, "auto"> | undefined;
+  /**
+   * Where AF_XDP meets the interface: "zero-copy": its driver uses our memory; "native": the driver copies to
+   * and from it; "generic": the system does, for a driver without XDP. Undefined for all else.
+   */
+  xdpMode: "zero-copy" | "native" | "generic" | undefined;
   /** Number of its memory region. */
   memoryId: number;
 }
@@ -260,6 +265,15 @@ export function readTableEntry(message: Message, index: number): TableEntry {
 const NOT_ATTACHED = 0xffffffff;
 const KINDS = ["ephemeral", "persistent", "pipe", "monitor", "null", "nic"] as const;
 
+function readDevice(word: number): Pick<PortCounters, "device" | "xdpMode"> {
+  const kind = DEVICES[word & PORT.deviceKind] ?? "auto";
+  const device = kind === "auto" ? undefined : kind;
+  if (device !== "af_xdp") return { device, xdpMode: undefined };
+  const isNative = (word & PORT.deviceNative) !== 0;
+  const isZeroCopy = (word & PORT.deviceZeroCopy) !== 0;
+  return { device, xdpMode: isZeroCopy ? "zero-copy" : isNative ? "native" : "generic" };
+}
+
 /** Reads a port's counters. */
 export function readPortCounters(message: Message): PortCounters {
   const drops = {} as Record<DropCause, number>;
@@ -267,7 +281,6 @@ export function readPortCounters(message: Message): PortCounters {
   DROP_CAUSES.forEach((cause, i) => dropped += drops[cause] = message.u64(PORT.drops + i * 8));
   const bridge = message.u32(PORT.bridge);
   const attached = bridge !== NOT_ATTACHED;
-  const device = DEVICES[message.u32(PORT.device)] ?? "auto";
   return {
     txPackets: message.u64(PORT.txPackets),
     txBytes: message.u64(PORT.txBytes),
@@ -280,7 +293,7 @@ export function readPortCounters(message: Message): PortCounters {
     portIndex: attached ? message.u32(PORT.index) : undefined,
     opens: message.u32(PORT.opens),
     kind: KINDS[message.u32(PORT.kind)] ?? "ephemeral",
-    device: device === "auto" ? undefined : device,
+    ...readDevice(message.u32(PORT.device)),
     memoryId: message.u32(PORT.memId),
   };
 }

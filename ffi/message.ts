@@ -114,6 +114,12 @@ export const PORT = {
   kind: 20,
   memId: 24,
   device: 28,
+  /** In `device`. */
+  deviceKind: 0xff,
+  /** In `device`. */
+  deviceNative: 0x100,
+  /** In `device`. */
+  deviceZeroCopy: 0x200,
   txPackets: 32,
   txBytes: 40,
   rxPackets: 48,

@@ -178,9 +178,10 @@ static void bell_silence(int fd)
 static int pump_sleep(struct pump *pump, int is_full)
 {
 	struct device *device = pump->device;
-	struct pollfd fds[2] = {
+	struct pollfd fds[3] = {
 		{ .fd = pump->bell, .events = POLLIN },
 		{ .fd = device->ops->fd(device, pump->queue), .events = POLLIN },
+		{ .fd = device->ops->watch ? device->ops->watch(device) : -1, .events = POLLIN },
 	};
 	int is_down = pump->is_down || fds[1].fd < 0;
 	int timeout_ms = is_down ? DOWN_WAIT_MS : -1;
@@ -193,10 +194,12 @@ static int pump_sleep(struct pump *pump, int is_full)
 	waiter_enter(&link, pump->rx, &pump->waiter);
 	/* Entered first, then looked: whoever sends after the look sees us waiting. */
 	if ((is_full || load_ordered(&pump->rx->hwtail) == pump->rx->hwcur) &&
-	    !is_ending(pump->nic) && poll(fds, 2, timeout_ms) > 0 && fds[0].revents)
+	    !is_ending(pump->nic) && poll(fds, 3, timeout_ms) > 0 && fds[0].revents)
 		bell_silence(pump->bell);
 	waiter_leave(&link);
-	return is_down || fds[1].revents & (POLLERR | POLLHUP | POLLNVAL) ? pump_look(pump) : 1;
+	if (is_down || fds[1].revents & (POLLERR | POLLHUP | POLLNVAL) || fds[2].revents)
+		return pump_look(pump);
+	return 1;
 }
 
 /* Instead of sleeping. 0 as above. */
@@ -338,14 +341,15 @@ static const enum device_kind kinds[VALET_DEVICES] = {
 	[VALET_DEVICE_DGRAM] = DEVICE_DGRAM,
 };
 
-/* The number that requests have for it. */
+/* As struct valet_req_port has it. */
 static uint32_t device_number(const struct device *device)
 {
 	uint32_t number = VALET_DEVICES;
 
 	while (--number && kinds[number] != device->ops->kind)
 		;
-	return number;
+	return number | (device->mode & DEVICE_NATIVE ? VALET_DEVICE_NATIVE : 0) |
+	       (device->mode & DEVICE_ZERO_COPY ? VALET_DEVICE_ZERO_COPY : 0);
 }
 
 static int is_socket(const struct nic_request *request)

@@ -27,15 +27,19 @@
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
 #endif
+/* Since 5.15. */
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
+#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
+#endif
 
 enum {
 	/* A frame of the usual MTU and the kernel's own header. Longer ones are queued apart. */
 	SLOT_BYTES = 2048,
 	BLOCK_BYTES = 1 << 20,
-	BLOCKS = 16,
+	BLOCKS = 16, /* shared out between queues */
+	BLOCKS_LEAST = 4, /* of a queue */
 	SLOTS_PER_BLOCK = BLOCK_BYTES / SLOT_BYTES,
-	SLOTS = BLOCKS * SLOTS_PER_BLOCK,
-	QUEUE_BYTES = 32 << 20, /* for the longer ones, as the kernel counts them */
+	LONG_QUEUE_BYTES = 32 << 20, /* for the longer ones, as the kernel counts them */
 	SEND_MESSAGES = 64,
 	SEND_BUFFER_BYTES = 4 << 20,
 	VLAN_BYTES = 4,
@@ -46,15 +50,20 @@ enum {
 	SCRATCH_BYTES = 16 * LONG_BYTES, /* for the long frames of one batch */
 };
 
-struct af_packet {
-	struct device device;
-	struct link link;
+struct queue {
 	int receiver, sender;
-	int ingress, egress; /* links of programs */
 	uint8_t *ring;
+	uint32_t slots; /* of the ring */
 	uint32_t at; /* next slot to look at */
 	uint32_t held; /* slots before it that are still in use */
 	uint8_t *scratch;
+};
+
+struct af_packet {
+	struct device device;
+	struct link link;
+	int ingress, egress; /* links of programs */
+	struct queue queues[DEVICE_QUEUES_MAX];
 };
 
 static struct af_packet *of(struct device *device)
@@ -64,18 +73,18 @@ static struct af_packet *of(struct device *device)
 
 /* ---- receiving ---- */
 
-static struct tpacket2_hdr *slot_at(const struct af_packet *packet, uint32_t slot)
+static struct tpacket2_hdr *slot_at(const struct queue *queue, uint32_t slot)
 {
-	return (struct tpacket2_hdr *)(packet->ring +
+	return (struct tpacket2_hdr *)(queue->ring +
 				       (uint64_t)(slot / SLOTS_PER_BLOCK) * BLOCK_BYTES +
 				       (uint64_t)(slot % SLOTS_PER_BLOCK) * SLOT_BYTES);
 }
 
-static void give_back(struct af_packet *packet)
+static void give_back(struct queue *queue)
 {
-	for (; packet->held; packet->held--) {
+	for (; queue->held; queue->held--) {
 		struct tpacket2_hdr *slot =
-			slot_at(packet, (packet->at + SLOTS - packet->held) % SLOTS);
+			slot_at(queue, (queue->at + queue->slots - queue->held) % queue->slots);
 
 		/* Pairs with the kernel's look: we have read the frame before. */
 		__atomic_store_n(&slot->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
@@ -83,12 +92,12 @@ static void give_back(struct af_packet *packet)
 }
 
 /* What the kernel has dropped since the last time that it was asked. */
-static uint64_t take_lost(const struct af_packet *packet)
+static uint64_t take_lost(const struct queue *queue)
 {
 	struct tpacket_stats statistics = { 0 };
 	socklen_t bytes = sizeof(statistics);
 
-	if (getsockopt(packet->receiver, SOL_PACKET, PACKET_STATISTICS, &statistics, &bytes) < 0)
+	if (getsockopt(queue->receiver, SOL_PACKET, PACKET_STATISTICS, &statistics, &bytes) < 0)
 		return 0;
 	return statistics.tp_drops;
 }
@@ -123,7 +132,7 @@ static uint8_t *insert_tag(const struct tpacket2_hdr *slot, uint8_t *start)
  * The frame of a slot with its header, which is in the slot or, when it is too long, in a queue.
  * Then it takes room from *scratch. Negative: it cannot be had.
  */
-static int read_slot(struct af_packet *packet, const struct tpacket2_hdr *slot, uint8_t **scratch,
+static int read_slot(struct queue *queue, const struct tpacket2_hdr *slot, uint8_t **scratch,
 		     struct device_frame *out)
 {
 	uint8_t *start = (uint8_t *)(uintptr_t)slot + slot->tp_mac - HEADER_BYTES;
@@ -135,7 +144,7 @@ static int read_slot(struct af_packet *packet, const struct tpacket2_hdr *slot, 
 		if (!(slot->tp_status & TP_STATUS_COPY))
 			return -ENOBUFS; /* the queue was full */
 		start = *scratch + VLAN_BYTES;
-		got = recv(packet->receiver, start, LONG_BYTES - VLAN_BYTES,
+		got = recv(queue->receiver, start, LONG_BYTES - VLAN_BYTES,
 			   MSG_DONTWAIT | MSG_TRUNC);
 		if (got < HEADER_BYTES || got > LONG_BYTES - VLAN_BYTES)
 			return -EMSGSIZE;
@@ -150,44 +159,46 @@ static int read_slot(struct af_packet *packet, const struct tpacket2_hdr *slot, 
 	return 0;
 }
 
-static int af_packet_receive(struct device *device, uint32_t queue, struct device_frame *frames,
+static int af_packet_receive(struct device *device, uint32_t number, struct device_frame *frames,
 			     uint32_t most, uint64_t *lost)
 {
-	struct af_packet *packet = of(device);
-	uint8_t *scratch = packet->scratch, *end = scratch + SCRATCH_BYTES - LONG_BYTES;
+	struct queue *queue = &of(device)->queues[number];
+	uint8_t *scratch = queue->scratch, *end = scratch + SCRATCH_BYTES - LONG_BYTES;
 	uint32_t count = 0, losing = 0;
 
-	(void)queue;
-	give_back(packet);
-	while (count < most && scratch <= end && packet->held < SLOTS / 2) {
-		const struct tpacket2_hdr *slot = slot_at(packet, packet->at);
+	give_back(queue);
+	while (count < most && scratch <= end && queue->held < queue->slots / 2) {
+		const struct tpacket2_hdr *slot = slot_at(queue, queue->at);
 		/* Pairs with the kernel's: the frame is there. */
 		uint32_t status = __atomic_load_n(&slot->tp_status, __ATOMIC_ACQUIRE);
 
 		if (!(status & TP_STATUS_USER))
 			break;
 		losing |= status & TP_STATUS_LOSING;
-		if (read_slot(packet, slot, &scratch, &frames[count]) == 0)
+		if (read_slot(queue, slot, &scratch, &frames[count]) == 0)
 			count++;
 		else
 			(*lost)++;
-		packet->at = (packet->at + 1) % SLOTS;
-		packet->held++;
+		queue->at = (queue->at + 1) % queue->slots;
+		queue->held++;
 	}
 	/* What is lost last is not followed by a frame that says so. */
 	if (losing || !count)
-		*lost += take_lost(packet);
+		*lost += take_lost(queue);
 	return (int)count;
 }
 
-/* An interface that goes down is an error once, which is taken here. */
+/* An interface that goes down is an error once at each socket, which is taken here. */
 static enum device_state af_packet_state(struct device *device)
 {
 	struct af_packet *packet = of(device);
-	int error = 0;
-	socklen_t bytes = sizeof(error);
 
-	getsockopt(packet->receiver, SOL_SOCKET, SO_ERROR, &error, &bytes);
+	for (uint32_t q = 0; q < device->queues; q++) {
+		int error = 0;
+		socklen_t bytes = sizeof(error);
+
+		getsockopt(packet->queues[q].receiver, SOL_SOCKET, SO_ERROR, &error, &bytes);
+	}
 	return link_state(&packet->link);
 }
 
@@ -209,15 +220,14 @@ static int is_full(int error)
 	return error == EAGAIN || error == ENOBUFS || error == ENOMEM || error == EINTR;
 }
 
-static int af_packet_send(struct device *device, uint32_t queue, const struct device_part *parts,
+static int af_packet_send(struct device *device, uint32_t number, const struct device_part *parts,
 			  uint32_t count, uint64_t *lost)
 {
-	struct af_packet *packet = of(device);
+	const struct queue *queue = &of(device)->queues[number];
 	struct mmsghdr messages[SEND_MESSAGES];
 	struct iovec vectors[SEND_MESSAGES * 8];
 	uint32_t done = 0;
 
-	(void)queue;
 	while (done < count) {
 		uint32_t frames = 0, used = 0, at = done;
 		int sent;
@@ -235,7 +245,7 @@ static int af_packet_send(struct device *device, uint32_t queue, const struct de
 								  parts[at].length };
 			frames++;
 		}
-		sent = sendmmsg(packet->sender, messages, frames, MSG_DONTWAIT);
+		sent = sendmmsg(queue->sender, messages, frames, MSG_DONTWAIT);
 		if (sent < 0 && is_full(errno))
 			return (int)done;
 		if (sent < 0) { /* the first: too long, or the interface is down or gone */
@@ -248,10 +258,9 @@ static int af_packet_send(struct device *device, uint32_t queue, const struct de
 	return (int)done;
 }
 
-static int af_packet_fd(struct device *device, uint32_t queue)
+static int af_packet_fd(struct device *device, uint32_t number)
 {
-	(void)queue;
-	return of(device)->receiver;
+	return of(device)->queues[number].receiver;
 }
 
 /* ---- opening and closing ---- */
@@ -262,19 +271,26 @@ static void close_fd(int fd)
 		close(fd);
 }
 
+static void queue_close(struct queue *queue)
+{
+	if (queue->ring)
+		munmap(queue->ring, (size_t)queue->slots * SLOT_BYTES);
+	close_fd(queue->receiver);
+	close_fd(queue->sender);
+	free(queue->scratch);
+	*queue = (struct queue){ .receiver = -1, .sender = -1 };
+}
+
 static void af_packet_close(struct device *device)
 {
 	struct af_packet *packet = of(device);
 
-	if (packet->ring)
-		munmap(packet->ring, (size_t)BLOCKS * BLOCK_BYTES);
-	close_fd(packet->receiver);
-	close_fd(packet->sender);
+	for (uint32_t q = 0; q < DEVICE_QUEUES_MAX; q++)
+		queue_close(&packet->queues[q]);
 	/* Last: the host's stack hears nothing that the bridge has had. */
 	close_fd(packet->egress);
 	close_fd(packet->ingress);
 	link_release(&packet->link);
-	free(packet->scratch);
 	free(packet);
 }
 
@@ -283,20 +299,33 @@ static int set(int fd, int option, const void *value, socklen_t bytes)
 	return setsockopt(fd, SOL_PACKET, option, value, bytes) < 0 ? -errno : 0;
 }
 
+static int attach_filter(int fd, const struct sock_filter *program, uint16_t instructions)
+{
+	const struct sock_fprog filter = { .len = instructions,
+					   .filter = (struct sock_filter *)(uintptr_t)program };
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) < 0 ? -errno
+											  : 0;
+}
+
+static int refuse_all(int fd)
+{
+	const struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+
+	return attach_filter(fd, &nothing, 1);
+}
+
 /* Frames that we give to the host's stack come by the interface too, and are not for the bridge. */
 static int refuse_marked(int fd, uint32_t mark)
 {
-	struct sock_filter program[] = {
+	const struct sock_filter program[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)SKF_AD_OFF + SKF_AD_MARK),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, mark, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 	};
-	struct sock_fprog filter = { .len = sizeof(program) / sizeof(program[0]),
-				     .filter = program };
 
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) < 0 ? -errno
-											  : 0;
+	return attach_filter(fd, program, sizeof(program) / sizeof(program[0]));
 }
 
 static int bind_to(int fd, uint32_t index, uint16_t protocol)
@@ -310,25 +339,39 @@ static int bind_to(int fd, uint32_t index, uint16_t protocol)
 	return bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 }
 
-static int open_receiver(struct af_packet *packet, const struct program_marks *marks)
+/* The ring of a socket. */
+static int make_ring(struct queue *queue, uint32_t queues)
 {
-	const int version = TPACKET_V2, one = 1, queue_bytes = QUEUE_BYTES;
+	uint32_t blocks = BLOCKS / queues > BLOCKS_LEAST ? BLOCKS / queues : BLOCKS_LEAST;
 	const struct tpacket_req ring = {
 		.tp_block_size = BLOCK_BYTES,
-		.tp_block_nr = BLOCKS,
+		.tp_block_nr = blocks,
 		.tp_frame_size = SLOT_BYTES,
-		.tp_frame_nr = SLOTS,
+		.tp_frame_nr = blocks * SLOTS_PER_BLOCK,
 	};
-	const struct packet_mreq promiscuous = {
-		.mr_ifindex = (int)packet->link.index,
-		.mr_type = PACKET_MR_PROMISC,
-	};
+	int rc = set(queue->receiver, PACKET_RX_RING, &ring, sizeof(ring));
+	void *at;
+
+	if (rc < 0)
+		return rc;
+	at = mmap(NULL, (size_t)blocks * BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+		  queue->receiver, 0);
+	if (at == MAP_FAILED)
+		return -errno;
+	queue->ring = at;
+	queue->slots = ring.tp_frame_nr;
+	return 0;
+}
+
+static int open_receiver(const struct af_packet *packet, struct queue *queue)
+{
+	const int version = TPACKET_V2, one = 1, queue_bytes = LONG_QUEUE_BYTES;
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int rc;
 
 	if (fd < 0)
 		return -errno;
-	packet->receiver = fd;
+	queue->receiver = fd;
 	rc = set(fd, PACKET_VERSION, &version, sizeof(version));
 	if (rc == 0)
 		rc = set(fd, PACKET_VNET_HDR, &one, sizeof(one));
@@ -339,38 +382,97 @@ static int open_receiver(struct af_packet *packet, const struct program_marks *m
 	/* As much as is allowed. */
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &queue_bytes, sizeof(queue_bytes));
 	if (rc == 0)
-		rc = set(fd, PACKET_RX_RING, &ring, sizeof(ring));
-	if (rc == 0)
-		rc = refuse_marked(fd, marks->to_host);
-	if (rc < 0)
-		return rc;
-	packet->ring = mmap(NULL, (size_t)BLOCKS * BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-			    fd, 0);
-	if (packet->ring == MAP_FAILED) {
-		packet->ring = NULL;
-		return -errno;
-	}
-	rc = bind_to(fd, packet->link.index, ETH_P_ALL);
-	/* Counted by the kernel, and taken back when the socket is closed. */
-	return rc < 0 ? rc
-		      : set(fd, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof(promiscuous));
+		rc = make_ring(queue, packet->device.queues);
+	return rc < 0 ? rc : refuse_all(fd);
 }
 
-static int open_sender(struct af_packet *packet, const struct program_marks *marks)
+/*
+ * The sockets of several queues share out what comes in by the queue that it came by
+ * (Documentation/networking/packet_mmap.rst): modulo their number the program's result, or what the
+ * kernel has noted, which is a queue's number or, for those that a card has said, one more.
+ */
+static int share_out(const struct af_packet *packet, int fd, uint32_t number, uint32_t *group)
+{
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)SKF_AD_OFF + SKF_AD_QUEUE),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+		BPF_STMT(BPF_ALU | BPF_SUB | BPF_K, 1),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+	};
+	const struct sock_fprog less_one = { .len = sizeof(program) / sizeof(program[0]),
+					     .filter = program };
+	int is_card = !link_is_virtual(&packet->link);
+	const uint32_t how = (is_card ? PACKET_FANOUT_CBPF : PACKET_FANOUT_QM) |
+			     PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
+	/* The first gets a number that it tells the others. */
+	uint32_t value = number ? *group | how << 16 : (how | PACKET_FANOUT_FLAG_UNIQUEID) << 16;
+	socklen_t bytes = sizeof(value);
+	int rc = set(fd, PACKET_FANOUT, &value, sizeof(value));
+
+	if (rc < 0 || number)
+		return rc;
+	if (getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &value, &bytes) < 0)
+		return -errno;
+	*group = value & UINT16_MAX;
+	return is_card ? set(fd, PACKET_FANOUT_DATA, &less_one, sizeof(less_one)) : 0;
+}
+
+static int open_sender(const struct af_packet *packet, struct queue *queue, uint32_t mark)
 {
 	const int bytes = SEND_BUFFER_BYTES, one = 1;
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -errno;
-	packet->sender = fd;
-	if (setsockopt(fd, SOL_SOCKET, SO_MARK, &marks->sent, sizeof(marks->sent)) < 0)
+	queue->sender = fd;
+	if (setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0)
 		return -errno;
 	/* As much as is allowed. */
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
 	if (set(fd, PACKET_VNET_HDR, &one, sizeof(one)) < 0)
 		return -errno;
 	return bind_to(fd, packet->link.index, 0);
+}
+
+/* All that need not be undone in an order. */
+static int open_queues(struct af_packet *packet, const struct program_marks *marks)
+{
+	int rc = 0;
+
+	for (uint32_t q = 0; rc == 0 && q < packet->device.queues; q++) {
+		struct queue *queue = &packet->queues[q];
+
+		queue->scratch = malloc(SCRATCH_BYTES);
+		if (!queue->scratch)
+			return -ENOMEM;
+		rc = open_sender(packet, queue, marks->sent + q);
+		if (rc == 0)
+			rc = open_receiver(packet, queue);
+	}
+	return rc;
+}
+
+/* Frames come in when all know which are whose: until then two sockets would get the same one. */
+static int bind_queues(struct af_packet *packet, const struct program_marks *marks)
+{
+	const struct packet_mreq promiscuous = {
+		.mr_ifindex = (int)packet->link.index,
+		.mr_type = PACKET_MR_PROMISC,
+	};
+	uint32_t group = 0;
+	int rc = 0;
+
+	for (uint32_t q = 0; rc == 0 && q < packet->device.queues; q++) {
+		rc = bind_to(packet->queues[q].receiver, packet->link.index, ETH_P_ALL);
+		if (rc == 0 && packet->device.queues > 1)
+			rc = share_out(packet, packet->queues[q].receiver, q, &group);
+	}
+	for (uint32_t q = 0; rc == 0 && q < packet->device.queues; q++)
+		rc = refuse_marked(packet->queues[q].receiver, marks->to_host);
+	/* Counted by the kernel, and taken back when the socket is closed. */
+	return rc < 0 ? rc
+		      : set(packet->queues[0].receiver, PACKET_ADD_MEMBERSHIP, &promiscuous,
+			    sizeof(promiscuous));
 }
 
 static const struct device_ops operations = {
@@ -383,8 +485,8 @@ static const struct device_ops operations = {
 	.close = af_packet_close,
 };
 
-int af_packet_open(const struct link *link, uint32_t host_index, const struct program_marks *marks,
-		   struct device **out)
+int af_packet_open(const struct link *link, uint32_t queues, uint32_t host_index,
+		   const struct program_marks *marks, struct device **out)
 {
 	struct af_packet *packet = calloc(1, sizeof(*packet));
 	int rc;
@@ -392,27 +494,25 @@ int af_packet_open(const struct link *link, uint32_t host_index, const struct pr
 	if (!packet)
 		return -ENOMEM;
 	packet->device = (struct device){ .ops = &operations,
-					   .queues = 1,
+					   .queues = queues,
 					   .header_bytes = HEADER_BYTES };
 	packet->link = *link;
-	packet->link.fd = -1;
-	packet->receiver = packet->sender = packet->ingress = packet->egress = -1;
-	packet->scratch = malloc(SCRATCH_BYTES);
-	rc = packet->scratch ? 0 : -ENOMEM;
-	if (rc == 0)
-		rc = open_sender(packet, marks);
+	packet->ingress = packet->egress = -1;
+	for (uint32_t q = 0; q < DEVICE_QUEUES_MAX; q++)
+		packet->queues[q].receiver = packet->queues[q].sender = -1;
+	rc = open_queues(packet, marks);
 	/* The stack stops hearing the interface before we hear it, and sends through it no more. */
 	if (rc == 0)
 		rc = packet->ingress = program_on_ingress(link->index, marks);
 	if (rc >= 0)
 		rc = packet->egress = program_on_egress(link->index, host_index, marks);
 	if (rc >= 0)
-		rc = open_receiver(packet, marks);
+		rc = bind_queues(packet, marks);
 	if (rc < 0) {
+		packet->link.fd = -1; /* the caller's until all is well */
 		af_packet_close(&packet->device);
 		return rc;
 	}
-	packet->link = *link;
 	*out = &packet->device;
 	return 0;
 }

@@ -10,7 +10,7 @@
  * The interface through packet sockets; its link is the device's from then on. What the host's
  * stack sends goes to the interface `host_index`, or is dropped when that is 0.
  */
-int af_packet_open(const struct link *link, uint32_t host_index, const struct program_marks *marks,
-		   struct device **out);
+int af_packet_open(const struct link *link, uint32_t queues, uint32_t host_index,
+		   const struct program_marks *marks, struct device **out);
 
 #endif

@@ -12,6 +12,28 @@
 #include "socket_device.h"
 #include "tap_device.h"
 
+static uint32_t queues_of(const struct device_request *request, const struct link *link)
+{
+	uint32_t queues = link_queues(link);
+
+	if (request->queues && request->queues < queues)
+		queues = request->queues;
+	return queues < DEVICE_QUEUES_MAX ? queues : DEVICE_QUEUES_MAX;
+}
+
+static int open_packet(const struct device_request *request, const struct link *link,
+		       uint32_t host_index, const struct program_marks *marks,
+		       struct device **device)
+{
+	uint32_t queues = queues_of(request, link);
+	int rc = af_packet_open(link, queues, host_index, marks, device);
+
+	/* Before Linux 6.10 an interface that is down cannot be shared out. */
+	if (rc == -EINVAL && queues > 1)
+		rc = af_packet_open(link, 1, host_index, marks, device);
+	return rc;
+}
+
 static int open_interface(const struct device_request *request, struct device **device,
 			  struct device **host_side)
 {
@@ -26,7 +48,7 @@ static int open_interface(const struct device_request *request, struct device **
 	if (rc == 0 && request->host_side)
 		rc = host_side_open(&link, &marks, &host_index, host_side);
 	if (rc == 0)
-		rc = af_packet_open(&link, host_index, &marks, device);
+		rc = open_packet(request, &link, host_index, &marks, device);
 	if (rc < 0)
 		link_release(&link);
 	return rc;

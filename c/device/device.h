@@ -12,6 +12,8 @@
 #include <net/if.h>
 #include <stdint.h>
 
+#define DEVICE_QUEUES_MAX 16u
+
 enum device_kind {
 	DEVICE_AUTO, /* the best that can be had */
 	DEVICE_AF_XDP,
@@ -27,7 +29,7 @@ struct device_request {
 	char name[IFNAMSIZ];
 	enum device_kind kind;
 	int netns_fd; /* the interface's network namespace; -1: the calling thread's */
-	uint32_t queues; /* wanted; 0: as many as it has */
+	uint32_t queues; /* wanted, at most; 0: as many as it has, up to DEVICE_QUEUES_MAX */
 	int host_side; /* wanted */
 	char socket[DEVICE_SOCKET_BYTES]; /* our path, and the other's: see socket_device.h */
 	char peer[DEVICE_SOCKET_BYTES];
@@ -46,9 +48,20 @@ struct device_part {
 
 enum device_state { DEVICE_GONE, DEVICE_DOWN, DEVICE_UP };
 
+/* How an interface is reached through AF_XDP. */
+enum device_mode {
+	DEVICE_NATIVE = 1, /* its driver runs the program; not set: the system does, later */
+	DEVICE_ZERO_COPY = 2, /* it uses our memory */
+};
+
 struct device {
 	const struct device_ops *ops;
+	/*
+	 * What the interface's receive queue q gets is received from queue q % queues; what queue q
+	 * is given to send leaves by the interface's transmit queue q.
+	 */
 	uint32_t queues;
+	uint32_t mode; /* enum device_mode, or-ed */
 	/*
 	 * Of the virtio-net header (virtio 1.2, 5.1.6) in front of each frame, which says what work
 	 * is left to do on it. 0: there is none, and frames are whole.
@@ -78,6 +91,12 @@ struct device_ops {
 	 * is up: when one that is down goes for good, nobody tells.
 	 */
 	int (*fd)(struct device *device, uint32_t queue);
+	/*
+	 * For poll(): is readable when the interface may have changed, until somebody looks at its
+	 * state. NULL, or negative: fd() says all.
+	 */
+	int (*watch)(struct device *device);
+	/* Any thread may ask. */
 	enum device_state (*state)(struct device *device);
 	/* Leaves the interface as it was. */
 	void (*close)(struct device *device);

@@ -2,9 +2,11 @@
 #include "link.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if_arp.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -91,6 +93,36 @@ enum device_state link_state(const struct link *link)
 	    ioctl(link->fd, SIOCGIFFLAGS, &request) < 0)
 		return DEVICE_GONE;
 	return request.ifr_flags & IFF_UP ? DEVICE_UP : DEVICE_DOWN;
+}
+
+/* ethtool(8)'s questions. */
+static int ask_driver(const struct link *link, void *question)
+{
+	struct ifreq request = { .ifr_data = question };
+
+	memcpy(request.ifr_name, link->name, sizeof(request.ifr_name));
+	return ioctl(link->fd, SIOCETHTOOL, &request) < 0 ? -errno : 0;
+}
+
+int link_is_virtual(const struct link *link)
+{
+	struct ethtool_drvinfo driver = { .cmd = ETHTOOL_GDRVINFO };
+
+	/* A card is on a bus. */
+	return ask_driver(link, &driver) < 0 || !driver.bus_info[0] ||
+	       strcmp(driver.driver, "tun") == 0;
+}
+
+uint32_t link_queues(const struct link *link)
+{
+	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
+	uint32_t most;
+
+	if (ask_driver(link, &channels) < 0)
+		return 1;
+	most = channels.rx_count > channels.tx_count ? channels.rx_count : channels.tx_count;
+	most += channels.combined_count;
+	return most ? most : 1;
 }
 
 /* ---- drops ---- */

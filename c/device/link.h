@@ -23,6 +23,10 @@ struct link {
 int link_take(struct link *link, const char *name);
 void link_release(struct link *link);
 enum device_state link_state(const struct link *link);
+/* Queues that the interface has, of the direction that has more; 1 if it does not say. */
+uint32_t link_queues(const struct link *link);
+/* Whether it is no card: veth, a bridge, a TAP interface. */
+int link_is_virtual(const struct link *link);
 
 /* What an interface was given to send, and has dropped (rtnetlink(7), tx_dropped). */
 struct link_drops {

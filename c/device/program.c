@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "device.h"
+
 /* linux/bpf.h of Linux 6.6; older headers lack them. */
 enum {
 	ATTACH_TCX_INGRESS = 46,
@@ -35,18 +37,31 @@ enum {
 #define IF_NOT_EQUAL(a, b, jump) \
 	((struct bpf_insn){ .code = BPF_JMP | BPF_JNE | BPF_X, .dst_reg = (a), .src_reg = (b), \
 			    .off = (jump) })
+#define IF_NOT_BELOW(a, limit, jump) \
+	((struct bpf_insn){ .code = BPF_JMP | BPF_JGE | BPF_K, .dst_reg = (a), .imm = (int32_t)(limit), \
+			    .off = (jump) })
+/* Of 32 bits. */
+#define SUBTRACT(to, value) \
+	((struct bpf_insn){ .code = BPF_ALU | BPF_SUB | BPF_K, .dst_reg = (to), \
+			    .imm = (int32_t)(value) })
 #define CALL(function) ((struct bpf_insn){ .code = BPF_JMP | BPF_CALL, .imm = (function) })
 #define EXIT() ((struct bpf_insn){ .code = BPF_JMP | BPF_EXIT })
 
 enum {
 	MARK = offsetof(struct __sk_buff, mark),
 	TYPE = offsetof(struct __sk_buff, pkt_type),
+	QUEUE = offsetof(struct __sk_buff, queue_mapping),
 };
 
 /* "If the packet has that mark, take it off and let it pass": falls through otherwise. */
 #define PASS_MARKED(mark)                                                                 \
 	LOAD(2, 1, MARK), SET_WORD(3, mark), IF_NOT_EQUAL(2, 3, 4), SET(2, 0), STORE(1, MARK, 2), \
 		SET(0, VERDICT_NEXT), EXIT()
+/* "If it has one of the marks from that on, send it by the queue": falls through otherwise. */
+#define PASS_TO_QUEUE(first_mark)                                                             \
+	LOAD(2, 1, MARK), SUBTRACT(2, first_mark), IF_NOT_BELOW(2, DEVICE_QUEUES_MAX, 6),     \
+		SUBTRACT(2, -1) /* 0: none is chosen */, STORE(1, QUEUE, 2), SET(2, 0),       \
+		STORE(1, MARK, 2), SET(0, VERDICT_NEXT), EXIT()
 #define DROP() SET(0, VERDICT_DROP), EXIT()
 /* "Give it that mark and send it to that interface." */
 #define REDIRECT(mark, index, flags)                                        \
@@ -96,11 +111,16 @@ static int attach(const struct bpf_insn *instructions, size_t bytes, uint32_t in
 
 int program_marks_make(struct program_marks *marks)
 {
+	const uint32_t queues = DEVICE_QUEUES_MAX - 1; /* those of `sent` differ in these bits */
+
 	/* Hard to guess, so that nobody's packets look like ours by chance or on purpose. */
 	do {
 		if (getrandom(marks, sizeof(*marks), 0) != sizeof(*marks))
 			return -EIO;
-	} while (!marks->sent || !marks->to_host || !marks->from_host);
+		marks->sent &= ~queues;
+	} while (!marks->sent || !marks->to_host || !marks->from_host ||
+		 marks->sent == (marks->to_host & ~queues) ||
+		 marks->sent == (marks->from_host & ~queues));
 	return 0;
 }
 
@@ -113,8 +133,8 @@ int program_on_ingress(uint32_t index, const struct program_marks *marks)
 
 int program_on_egress(uint32_t index, uint32_t to_index, const struct program_marks *marks)
 {
-	const struct bpf_insn lonely[] = { PASS_MARKED(marks->sent), DROP() };
-	const struct bpf_insn program[] = { PASS_MARKED(marks->sent),
+	const struct bpf_insn lonely[] = { PASS_TO_QUEUE(marks->sent), DROP() };
+	const struct bpf_insn program[] = { PASS_TO_QUEUE(marks->sent),
 					    REDIRECT(marks->from_host, to_index, 0) };
 
 	if (!to_index)

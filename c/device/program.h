@@ -11,7 +11,7 @@
 
 /* Marks on packets (skb->mark) that tell the programs whose they are. They are taken off again. */
 struct program_marks {
-	uint32_t sent; /* by us, to leave by the interface */
+	uint32_t sent; /* by us, to leave by the interface's queue 0; + 1: by its queue 1; ... */
 	uint32_t to_host; /* by us, for the host's stack, to enter by the interface */
 	uint32_t from_host; /* by the host's stack, on its way to us */
 };
@@ -23,8 +23,9 @@ int program_marks_make(struct program_marks *marks);
 /* What an interface receives: for us only, but what we give to the host's stack. */
 int program_on_ingress(uint32_t index, const struct program_marks *marks);
 /*
- * What is sent through an interface: ours passes; the host stack's goes to the interface
- * `to_index`, or nowhere when that is 0.
+ * What is sent through an interface: ours passes, to the queue that its mark says (unless the
+ * system's XPS chooses by the CPU); the host stack's goes to the interface `to_index`, or nowhere
+ * when that is 0.
  */
 int program_on_egress(uint32_t index, uint32_t to_index, const struct program_marks *marks);
 /*

@@ -31,7 +31,7 @@ struct nic_request {
 struct nic_shape {
 	uint32_t rings; /* of the interface's port, in each direction; the host's side has one */
 	uint32_t header_bytes[NIC_SIDES]; /* virtio-net header in front of each frame */
-	uint32_t device[NIC_SIDES]; /* enum valet_device */
+	uint32_t device[NIC_SIDES]; /* as struct valet_req_port has it */
 };
 
 struct nic_host {

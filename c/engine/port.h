@@ -48,7 +48,7 @@ struct port {
 	struct port *next; /* in the engine's list of its kind */
 
 	struct nic *nic; /* of a NIC that is attached; NULL once it is on its way out */
-	uint32_t device; /* of it: enum valet_device */
+	uint32_t device; /* of it: as struct valet_req_port has it */
 	struct port *other_side; /* of it: the host's, or that of the host's */
 };
 

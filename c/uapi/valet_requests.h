@@ -161,6 +161,10 @@ enum valet_device {
 	VALET_DEVICES
 };
 
+#define VALET_DEVICE_KIND 0xff
+#define VALET_DEVICE_NATIVE 0x100 /* AF_XDP in the driver; not set: in the system, behind it */
+#define VALET_DEVICE_ZERO_COPY 0x200 /* the card uses our memory */
+
 #define VALET_NETNS_BYTES 108
 #define VALET_SOCKET_BYTES 108
 
@@ -186,7 +190,7 @@ struct valet_req_port {
 	uint32_t opens; /* out: descriptors bound to it now */
 	uint32_t kind; /* out: enum valet_port_kind */
 	uint32_t mem_id; /* out */
-	uint32_t device; /* out: enum valet_device of a NIC, else VALET_DEVICE_AUTO */
+	uint32_t device; /* out: of VALET_PORT_NIC: enum valet_device, or-ed with what follows it */
 	uint64_t tx_packets, tx_bytes; /* out: taken from its transmit rings */
 	uint64_t rx_packets, rx_bytes; /* out: put into its receive rings */
 	uint64_t ring_resets; /* out: syncs that found head or cur not legal and set the ring back */

@@ -67,10 +67,18 @@ function attach(order: Order, context: Context): (netmap: Netmap) => string {
   const { namespace, device, socket, peer } = order;
   const hostRings = order.letter === "h";
   return (netmap) => {
-    const index = netmap.bridge(bridge)
-      .attach(port, { ...shape(netmap), hostRings, namespace, device, socket, peer });
-    return order.verbose ? `port_index: ${index}\n` : "";
+    const options = { ...shape(netmap), hostRings, namespace, device, socket, peer };
+    const index = netmap.bridge(bridge).attach(port, options);
+    return order.verbose ? `port_index: ${index}\n${deviceLine(netmap, bridge, port)}` : "";
   };
+}
+
+/** How an interface of the system is reached; the kernel does that in its own way. */
+function deviceLine(netmap: Netmap, bridge: string, port: string): string {
+  if (netmap.backend === "kernel") return "";
+  const { device, xdpMode } = netmap.bridge(bridge).counters()[port] ?? {};
+  if (device === undefined) return "";
+  return `device:     ${device}${xdpMode === undefined ? "" : ` (${xdpMode})`}\n`;
 }
 
 function detach({ name, verbose }: Order): (netmap: Netmap) => string {

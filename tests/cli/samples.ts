@@ -19,6 +19,7 @@ export function port(name: string, given: Partial<PortCounters> = {}): PortSampl
     opens: 1,
     kind: "ephemeral",
     device: undefined,
+    xdpMode: undefined,
     memoryId: 1,
     ...given,
     drops: drops as Record<DropCause, number>,

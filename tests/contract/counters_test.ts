@@ -59,6 +59,7 @@ forEachBackend((backend: Backend) => {
       opens: 1,
       kind: "ephemeral",
       device: undefined,
+      xdpMode: undefined,
       memoryId: b.memoryId,
     });
     assert.ok(Object.values(drops).every((packets) => packets === 0));

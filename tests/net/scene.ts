@@ -165,6 +165,14 @@ export class Host {
   }
 }
 
+/** Of both ends of a host's link. */
+export interface HostOptions {
+  /** Bytes; default: 1500. */
+  mtu?: number | undefined;
+  /** Receive queues, and as many transmit queues; default: 1. */
+  queues?: number | undefined;
+}
+
 /** What is there for one test. Closing it takes everything away. */
 export class Scene implements AsyncDisposable {
   /** Where the ends of the pairs are. */
@@ -186,15 +194,17 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Makes a host, whose link ends in `p0`, `p1` ... of the switch's namespace. */
-  host(options: { mtu?: number } = {}): Host {
-    const { mtu = 1500 } = options;
+  host(options: HostOptions = {}): Host {
+    const { mtu = 1500, queues } = options;
     const number = this.hosts.length;
     const host = new Host(`${this.#name}h${number}`, number + 1);
     this.hosts.push(host);
     const { namespace } = host;
     ip("netns", "add", namespace);
-    const link = ["link", "add", `p${number}`, "mtu", `${mtu}`, "type", "veth"];
-    ip("-n", this.namespace, ...link, "peer", "name", "eth0", "mtu", `${mtu}`, "netns", namespace);
+    const shape = ["mtu", `${mtu}`];
+    if (queues !== undefined) shape.push("numrxqueues", `${queues}`, "numtxqueues", `${queues}`);
+    const link = ["link", "add", `p${number}`, ...shape, "type", "veth"];
+    ip("-n", this.namespace, ...link, "peer", "name", "eth0", ...shape, "netns", namespace);
     ip("-n", namespace, "addr", "add", `${host.ip4}/24`, "dev", "eth0");
     ip("-n", namespace, "addr", "add", `${host.ip6}/64`, "dev", "eth0", "nodad");
     ip("-n", namespace, "link", "set", "eth0", "up");
@@ -210,10 +220,10 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Hosts that the bridge joins. */
-  joined(number: number, options: AttachOptions & { mtu?: number } = {}): Host[] {
-    const { mtu, ...attach } = options;
+  joined(number: number, options: AttachOptions & HostOptions = {}): Host[] {
+    const { mtu, queues, ...attach } = options;
     return Array.from({ length: number }, () => {
-      const host = this.host(mtu === undefined ? {} : { mtu });
+      const host = this.host({ mtu, queues });
       this.attach(host, attach);
       return host;
     });
