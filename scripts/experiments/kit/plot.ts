@@ -37,7 +37,7 @@ export interface Series {
    * was computed; "points": not joined; "bar". Default: "line".
    */
   readonly style?: "line" | "model" | "points" | "bar" | undefined;
-  /** Title of the panel that it is in. Panels stand side by side and share the y axis's scale. */
+  /** Title of the panel that it is in. Panels stand side by side, each with its own scales. */
   readonly panel?: string | undefined;
 }
 
@@ -60,6 +60,8 @@ const TICKS = 12;
 interface Datum extends Point {
   readonly series: string;
   readonly style: string;
+  /** Tells lines of one name and style apart. */
+  readonly line: number;
 }
 
 function titleOf({ label, unit }: Axis): string {
@@ -107,7 +109,7 @@ function layers(plot: Plot, data: readonly Datum[], names: readonly string[]): L
   };
   const encoding = isBar
     ? { x, y, color, xOffset: { field: "series", sort: names } }
-    : { x, y, color };
+    : { x, y, color, detail: { field: "line" } };
   const values = (...styles: string[]): Omit<Layer, "mark"> => ({
     data: { values: data.filter(({ style }) => styles.includes(style)) },
     encoding,
@@ -138,7 +140,8 @@ export function specification(plot: Plot): TopLevelSpec {
   const views = panels.map((panel) => {
     const data = plot.series.filter((series) => series.panel === panel).flatMap((
       { name, style = "line", points },
-    ) => points.map((point): Datum => ({ ...point, series: name, style })));
+      line,
+    ) => points.map((point): Datum => ({ ...point, series: name, style, line })));
     return {
       ...(panel === undefined ? {} : { title: panel }),
       width: Math.floor(width / panels.length),
@@ -151,7 +154,7 @@ export function specification(plot: Plot): TopLevelSpec {
   const spec = {
     ...(views.length === 1
       ? views[0]
-      : { hconcat: views, resolve: { scale: { color: "shared", y: "shared" } } }),
+      : { hconcat: views, resolve: { scale: { color: "shared" } } }),
     title: { text: plot.title + alone, fontSize: 15, offset: 14, anchor: "start" },
     background: "white",
     config: {

@@ -100,6 +100,26 @@ export function enoughLength(cost: Mismatch): { slowConsumer: number; slowProduc
   return { slowConsumer: least(cost), slowProducer: least(mirrored(cost)) };
 }
 
+/**
+ * The longest that a message is on its way with notifications, from the start of producing to the end of
+ * consuming it, for kP = 1; undefined where the authors give none: SCS and lockstep.
+ */
+export function latencyBound(cost: Mismatch): number | undefined {
+  const { regime, messages = 1 } = throughput(cost);
+  const { wP, wC, nP, nC, sP, sC, kC, length } = cost;
+  switch (regime) {
+    case "FC":
+      return 2 * wP + (messages === 1 ? 2 : 1) * nP + sC + wC;
+    case "FP":
+      return wP + (length + 1) * wC + nC * (1 + Math.floor((length - 1) / messages));
+    case "SPS":
+    case "SS":
+      return Math.max(wP, sC - (length - 2) * wP) + kC * wC + nC + sP + wP + nP + sC + wC;
+    default:
+      return undefined;
+  }
+}
+
 /** Sleeping times, where both look again after a while instead of being notified. */
 export interface Sleeping extends Pick<Mismatch, "wP" | "wC" | "length"> {
   /** How long a producer sleeps that finds the queue full. */

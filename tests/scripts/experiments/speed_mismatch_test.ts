@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import {
   enoughLength,
+  latencyBound,
   type Mismatch,
   type Regime,
   sleeping,
@@ -103,6 +104,32 @@ Deno.test("enoughLength() is where the queue stops filling during start-up", () 
   assert.equal(slowConsumer, 12);
   assert.equal(throughput({ ...cost, length: slowConsumer - 1 }).regime, "SCS");
   assert.equal(throughput({ ...cost, length: slowConsumer }).regime, "FC");
+});
+
+Deno.test("latencyBound() is not exceeded in the simulator, and comes close to what it sees", () => {
+  const draw = random(11);
+  const closest: Partial<Record<Regime, number>> = {};
+  for (let i = 0; i < 1000; i++) {
+    const length = draw(4, 128);
+    const cost = {
+      wP: draw(20, 400),
+      wC: draw(20, 400),
+      nP: draw(0, 3000),
+      nC: draw(0, 3000),
+      sP: draw(0, 12_000),
+      sC: draw(0, 12_000),
+      kP: 1,
+      kC: draw(1, Math.max(1, length >> 1)),
+      length,
+    };
+    const bound = latencyBound(cost);
+    if (bound === undefined) continue;
+    const part = simulate(cost, 4000).latency / bound, { regime } = throughput(cost);
+    assert.ok(part < 1.0001, `${JSON.stringify(cost)}: ${part} of the bound`);
+    closest[regime] = Math.max(closest[regime] ?? 0, part);
+  }
+  const { FC = 0, FP = 0, SPS = 0, SS = 0 } = closest;
+  assert.ok(FC > 0.95 && FP > 0.95 && SPS > 0.5 && SS > 0.5, JSON.stringify(closest));
 });
 
 Deno.test("sleeping() bounds what the simulator sees", () => {
