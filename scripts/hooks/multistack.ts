@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type LookupPacket, LookupTable } from "../../mod.ts";
+import { DROP, type LookupPacket, LookupTable } from "../../mod.ts";
 
 /** What the function names; `compile()` has to be told. */
 export const constants = {
@@ -21,9 +21,13 @@ export const tables = { owners: new LookupTable({ key: [8, 32, 16], capacity: 65
 const { NIC, HOST } = constants;
 const { owners } = tables;
 
-/** All stacks send to the NIC. Fragments, of which only the first has ports, are the host's. */
+/** Fragments, of which only the first has ports, are the host's. Stacks send from what they own, the host as it likes. */
 export default function multistack(packet: LookupPacket): number {
-  if (packet.port !== NIC) return NIC;
-  if (!packet.isIpv4 || packet.isFragment) return HOST;
-  return owners.get([packet.protocol, packet.destinationIpv4, packet.destinationPort]) ?? HOST;
+  if (packet.port === HOST) return NIC;
+  if (!packet.isIpv4 || packet.isFragment) return packet.port === NIC ? HOST : DROP;
+  if (packet.port === NIC) {
+    return owners.get([packet.protocol, packet.destinationIpv4, packet.destinationPort]) ?? HOST;
+  }
+  const owner = owners.get([packet.protocol, packet.sourceIpv4, packet.sourcePort]) ?? HOST;
+  return owner === packet.port ? NIC : DROP;
 }

@@ -218,7 +218,15 @@ Deno.test("multistack.ts sends what a stack owns to it and the rest to the host"
   assert.equal(await decide("multistack.ts", udp("10.0.0.3:53")), 1);
   const tcp = PacketTemplate.tcp({ src: "10.0.0.1:9", dst: "10.0.0.2:53" });
   assert.equal(await decide("multistack.ts", tcp), 1);
-  assert.equal(await decide("multistack.ts", udp("10.0.0.2:53"), 3), 0);
+  // What a stack sends has to come from an end that it owns; the host may send anything
+  const from = (src: string): PacketTemplate => PacketTemplate.udp({ src, dst: "10.0.0.1:9" });
+  assert.equal(await decide("multistack.ts", from("10.0.0.2:80"), 3), 0);
+  assert.equal(await decide("multistack.ts", from("10.0.0.2:53"), 3), DROP);
+  assert.equal(await decide("multistack.ts", from("10.0.0.2:54"), 3), DROP);
+  assert.equal(await decide("multistack.ts", from("10.0.0.2:53"), 1), 0);
+  const arp = PacketTemplate.arp({ src: "10.0.0.2", dst: "10.0.0.1" });
+  assert.equal(await decide("multistack.ts", arp, 0), 1);
+  assert.equal(await decide("multistack.ts", arp, 3), DROP);
 });
 
 Deno.test("mirror.ts copies what others send to the monitor, who says nothing", async () => {
