@@ -1,11 +1,17 @@
 /**
- * Setting a hook of `scripts/hooks/` in the form that a backend runs.
+ * Setting a hook of `scripts/hooks/` in a form that a backend runs.
  *
  * @module
  */
 
 import { compile, type HookConstants } from "../../../hook/mod.ts";
-import { type Bridge, type Lookup, type LookupTable, NetmapError } from "../../../mod.ts";
+import {
+  type BackendName,
+  type Bridge,
+  type Lookup,
+  type LookupTable,
+  NetmapError,
+} from "../../../mod.ts";
 import type { Lab } from "../kit/mod.ts";
 
 /** A file of `scripts/hooks/`. */
@@ -15,8 +21,18 @@ export interface HookModule {
   readonly tables?: Readonly<Record<string, LookupTable>> | undefined;
 }
 
+/** How hooks run. */
+export type Form = "in V8" | "compiled";
+
+/** Forms that a script can set on a backend: machine code runs in the process that forwards only. */
+export const FORMS: Readonly<Record<BackendName, readonly Form[]>> = {
+  embedded: ["in V8", "compiled"],
+  daemon: ["in V8"],
+  kernel: ["compiled"],
+};
+
 /**
- * Sets it: as eBPF on the kernel, else in V8.
+ * Sets it.
  *
  * @returns why that cannot be; undefined if it was done
  */
@@ -24,16 +40,16 @@ export async function setHook(
   lab: Lab,
   bridge: Bridge,
   { default: lookup, constants, tables }: HookModule,
+  form: Form = FORMS[lab.backend][0],
 ): Promise<string | undefined> {
-  if (lab.backend !== "kernel") {
-    bridge.lookup = lookup;
-    return undefined;
-  }
   try {
-    bridge.lookup = await compile(lookup, { constants, tables });
+    bridge.lookup = form === "in V8" ? lookup : await compile(lookup, { constants, tables });
     return undefined;
   } catch (error) {
-    if (error instanceof NetmapError) return error.message.split("\n")[0];
+    // The kernel may lack valet's lookup module
+    if (error instanceof NetmapError && lab.backend === "kernel") {
+      return error.message.split("\n")[0];
+    }
     throw error;
   }
 }
