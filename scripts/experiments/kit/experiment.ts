@@ -67,7 +67,7 @@ export interface Experiment<R extends Row> {
   /** What it varies and shows, for `--help` and the page: a few sentences. */
   readonly about: string;
   /** Heading for each column of the table, with unit: { rate_mpps: "rate (Mpps)" }. */
-  readonly columns: { readonly [Name in keyof R]-?: string };
+  readonly columns: { readonly [Name in keyof Required<R>]: string };
   /** Backends that it cannot run on, with the reason in words. */
   readonly without?: Partial<Record<BackendName, string>> | undefined;
   /** Measures on one backend. */

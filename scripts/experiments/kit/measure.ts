@@ -4,9 +4,9 @@
  * @module
  */
 
-import process from "node:process";
 import { median, quantile, significant } from "../../../bench/statistics.ts";
 import type { Port, Sendable } from "../../../mod.ts";
+import { waitedMs } from "./clock.ts";
 import type { Lab } from "./experiment.ts";
 import type { Point } from "./plot.ts";
 
@@ -37,8 +37,8 @@ export function rateColumns({ median, low, high }: Estimate): RateColumns {
 }
 
 /** A point of a plot, with its error bar. */
-export function ratePoint(x: number | string, rate: RateColumns): Point {
-  return { x, y: rate.mpps, low: rate.low_mpps, high: rate.high_mpps };
+export function ratePoint(x: number | string, rate: Partial<RateColumns>): Point {
+  return { x, y: rate.mpps ?? NaN, low: rate.low_mpps, high: rate.high_mpps };
 }
 
 /** The estimate of a few numbers. */
@@ -54,48 +54,41 @@ export interface Effort {
   /** Milliseconds of each repetition. */
   readonly lengthMs: number;
   readonly repetitions: number;
-  /**
-   * "thread" is the CPU time of this thread, which other programs disturb little: for work that never waits.
-   * "wall" is the time that passes. Default: "wall".
-   */
-  readonly clock?: "thread" | "wall" | undefined;
 }
 
-/** What a run of the experiment can afford for each point. The embedded engine works on our thread. */
+/** What a run of the experiment can afford for each point. */
 export function effortOf(lab: Lab): Effort {
-  const clock = lab.backend === "embedded" ? "thread" : "wall";
-  return { lengthMs: lab.lengthMs, repetitions: lab.pick(5, 11), clock };
+  return { lengthMs: lab.lengthMs, repetitions: lab.pick(5, 11) };
 }
 
-function nowMs(clock: Effort["clock"]): number {
-  if (clock !== "thread") return performance.now();
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1000;
-}
+/** Repetitions in which the code of the first measurement is compiled. */
+const WARM_UP = 8;
+let isWarm = false;
 
 /**
- * Units of work a second.
+ * Units of work a second, of the time that passes less what other programs had this thread's CPU.
  *
  * @param work does some, and says how many units it was
  * @param effort repetitions before which one is thrown away
  */
 export function measureRate(
   work: () => number,
-  { lengthMs, repetitions, clock }: Effort,
+  { lengthMs, repetitions }: Effort,
 ): Estimate {
   let calls = 1;
   const once = (): number => {
     let units = 0, elapsedMs = 0;
-    const start = nowMs(clock);
+    const start = performance.now(), waited = waitedMs();
     while (elapsedMs < lengthMs) {
       for (let i = 0; i < calls; i++) units += work();
       const before = elapsedMs;
-      elapsedMs = nowMs(clock) - start;
+      elapsedMs = performance.now() - start;
       if (elapsedMs - before < LOOK_MS) calls *= 2;
     }
-    return units / elapsedMs * 1000;
+    return units / (elapsedMs - (waitedMs() - waited)) * 1000;
   };
-  once();
+  for (let i = 0; i < (isWarm ? 1 : WARM_UP); i++) once();
+  isWarm = true;
   calls = Math.max(1, calls >> 1);
   return estimate(Array.from({ length: repetitions }, once));
 }

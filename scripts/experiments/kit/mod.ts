@@ -18,6 +18,7 @@ export {
   ratePoint,
   Shuttle,
 } from "./measure.ts";
+export { ROUND_TRIP_COLUMNS, type RoundTrips, roundTrips, type Way } from "./ping_pong.ts";
 export type { Plot, Point, Series } from "./plot.ts";
 export { renderSvg } from "./plot.ts";
 export { median, quantile, significant, spread } from "../../../bench/statistics.ts";

@@ -69,10 +69,10 @@ function titleOf({ label, unit }: Axis): string {
 }
 
 /** The scale of an axis of numbers. */
-function scaleOf({ log = false, domain }: Axis): Record<string, unknown> {
+function scaleOf({ log = false, domain }: Axis, isNice: boolean): Record<string, unknown> {
   return {
     type: log ? "log" : "linear",
-    ...(log ? { nice: false } : { zero: true }),
+    ...(log ? { nice: isNice } : { zero: true }),
     ...(domain === undefined ? {} : { domain: [...domain], clamp: true }),
   };
 }
@@ -86,7 +86,7 @@ function horizontal(axis: Axis, data: readonly Datum[]): Record<string, unknown>
   }
   const isFew = axis.log && places.length <= TICKS;
   const ticks = isFew ? { values: places, labelOverlap: true, format: "," } : {};
-  return { ...field, type: "quantitative", scale: scaleOf(axis), axis: ticks };
+  return { ...field, type: "quantitative", scale: scaleOf(axis, false), axis: ticks };
 }
 
 /** Marks of one kind, and what they stand for. */
@@ -99,15 +99,22 @@ interface Layer {
 /** The layers of one panel. */
 function layers(plot: Plot, data: readonly Datum[], names: readonly string[]): Layer[] {
   const isBar = data.some(({ style }) => style === "bar");
+  // Series stand beside each other where words are, else over each other
+  const isBeside = isBar || data.some(({ x }) => typeof x === "string");
   const x = horizontal(plot.x, data);
-  const y = { field: "y", type: "quantitative", title: titleOf(plot.y), scale: scaleOf(plot.y) };
+  const y = {
+    field: "y",
+    type: "quantitative",
+    title: titleOf(plot.y),
+    scale: scaleOf(plot.y, true),
+  };
   const color = {
     field: "series",
     type: "nominal",
     scale: { domain: names },
     legend: names.length === 1 ? null : { title: null, labelLimit: 400 },
   };
-  const encoding = isBar
+  const encoding = isBeside
     ? { x, y, color, xOffset: { field: "series", sort: names } }
     : { x, y, color, detail: { field: "line" } };
   const values = (...styles: string[]): Omit<Layer, "mark"> => ({
@@ -122,7 +129,8 @@ function layers(plot: Plot, data: readonly Datum[], names: readonly string[]): L
       data: { values: bars },
       mark: { type: "rule", opacity: 0.7, ...(isBar ? { color: "black" } : {}) },
       encoding: {
-        ...(isBar ? { x, xOffset: encoding.xOffset } : { x, color }),
+        ...(isBeside ? { x, xOffset: encoding.xOffset } : { x }),
+        ...(isBar ? {} : { color }),
         y: { ...y, field: "low" },
         y2: { field: "high" },
       },

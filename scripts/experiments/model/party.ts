@@ -7,6 +7,7 @@
 
 import { quantile } from "../../../bench/statistics.ts";
 import { type BackendName, Netmap, type Port } from "../../../mod.ts";
+import { waitedMs } from "../kit/clock.ts";
 
 /** What the script sets; times are in microseconds. */
 export interface Setting {
@@ -76,15 +77,6 @@ function now(): number {
   return performance.now() * 1000;
 }
 
-/** How long this thread has waited for a CPU; 0 where the kernel does not say. */
-function waitedUs(): number {
-  try {
-    return Number(Deno.readTextFileSync("/proc/thread-self/schedstat").split(" ")[1]) / 1000;
-  } catch {
-    return 0;
-  }
-}
-
 /** Works for so many microseconds. */
 function spin(us: number): void {
   const end = now() + us;
@@ -114,7 +106,7 @@ class Party {
     this.#times = new Float64Array(task.messages);
     Atomics.add(this.#words, READY, 1);
     while (Atomics.load(this.#words, READY) < 2);
-    this.#waitedBefore = waitedUs();
+    this.#waitedBefore = waitedMs();
     this.#start = now();
   }
 
@@ -123,7 +115,7 @@ class Party {
       times: this.#times,
       naps: this.#naps,
       napUs: this.#naps === 0 ? NaN : this.#napUs / this.#naps,
-      waitedUs: waitedUs() - this.#waitedBefore,
+      waitedUs: (waitedMs() - this.#waitedBefore) * 1000,
       elapsedUs: now() - this.#start,
       notifyUs: this.#notifications.length === 0 ? 0 : quantile(this.#notifications, 0.25),
     };
