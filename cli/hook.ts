@@ -15,8 +15,9 @@ import {
   type HookStats,
   type HookUnloaded,
 } from "./daemon/answers.ts";
-import type { HookForm, HookTableStats } from "./daemon/hook_messages.ts";
+import type { HookForm } from "./daemon/hook_messages.ts";
 import { ensureDaemon } from "./daemon/start.ts";
+import { formatHookTable } from "./hook_table.ts";
 import {
   isObjectFile,
   listInKernel,
@@ -167,18 +168,11 @@ const statsCommand: CommandSpec = {
     if (hook.ownError !== undefined) lines.push(["stats()", `failed: ${hook.ownError}`]);
     else if (hook.own !== undefined) lines.push(["stats()", JSON.stringify(hook.own)]);
     for (const [name, table] of Object.entries(hook.tables ?? {})) {
-      lines.push(["table", formatTable(name, table)]);
+      lines.push(["table", formatHookTable(name, table)]);
     }
     writeLines(context.stdout, lines.map(([key, value]) => `${key.padEnd(8)} ${value}`));
   },
 };
-
-/** "routes, 2 of 1024 values: 1: 2, 5: 0" */
-function formatTable(name: string, { kind, size, capacity, entries }: HookTableStats): string {
-  const texts = entries.map(([key, value]) => `${[key].flat().join(" ")}: ${value}`);
-  if (entries.length < size) texts.push("...");
-  return `${name}, ${size} of ${capacity} ${kind}${size === 0 ? "" : `: ${texts.join(", ")}`}`;
-}
 
 /** `valet hook` */
 export const hookCommand: CommandSpec = {

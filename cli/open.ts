@@ -31,13 +31,8 @@ export async function openNetmap(
   context: Context,
   { start = true }: OpenOptions = {},
 ): Promise<Netmap> {
+  checkBackend(context);
   const { backend, instance } = context;
-  if (!BACKENDS.includes(backend)) {
-    throw new Error(
-      `Cannot use ${JSON.stringify(backend)} as VALET_BACKEND\nHint: It is "kernel", "daemon", ` +
-        '"embedded", or "auto", which is the same as without it',
-    );
-  }
   if (!start || backend === "kernel" || backend === "embedded") {
     return Netmap.open({ backend, instance });
   }
@@ -53,6 +48,15 @@ export async function openNetmap(
     const { ensureDaemon } = await import("./daemon/start.ts");
     await ensureDaemon(context);
   }
+}
+
+/** @throws {Error} if VALET_BACKEND names none */
+export function checkBackend({ backend }: Context): void {
+  if (BACKENDS.includes(backend)) return;
+  throw new Error(
+    `Cannot use ${JSON.stringify(backend)} as VALET_BACKEND\nHint: It is "kernel", "daemon", ` +
+      '"embedded", or "auto", which is the same as without it',
+  );
 }
 
 /** Nobody listens at the daemon's socket, or no longer. */

@@ -31,6 +31,11 @@ const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import("./top.ts")).topCommand,
   },
   {
+    name: "view",
+    description: "Show bridges, ports and hooks live in a browser",
+    load: async () => (await import("./view.ts")).viewCommand,
+  },
+  {
     name: "table",
     description: "Show the stations that a bridge has learned",
     load: async () => (await import("./table_command.ts")).tableCommand,

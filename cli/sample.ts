@@ -26,6 +26,10 @@ export interface BridgeSample {
   readonly lookup: BridgeInfo["lookup"];
   /** Stations in its learning table. */
   readonly stations: number;
+  /** Stations that it has room for. */
+  readonly buckets: number;
+  /** A station that is silent for so many milliseconds is forgotten; 0: never. */
+  readonly ageingMs: number;
   /** Its ports, by index. */
   readonly ports: readonly PortSample[];
 }
@@ -78,13 +82,20 @@ export function takeSample(netmap: Netmap): Sample {
 function takeBridge(netmap: Netmap, name: string): BridgeSample | undefined {
   using bridge = netmap.bridge(name);
   try {
-    const { lookup, tableEntries } = bridge.info();
+    const { lookup, tableEntries, tableBuckets, ageingMs } = bridge.info();
     const ports = Object.entries(bridge.counters()).map(([port, counters]) => ({
       name: `${name}:${port}`,
       interface: port,
       counters,
     }));
-    return { name, lookup, stations: tableEntries, ports };
+    return {
+      name,
+      lookup,
+      stations: tableEntries,
+      buckets: tableBuckets,
+      ageingMs,
+      ports,
+    };
   } catch (error) {
     if (error instanceof NetmapError && error.code === "ENXIO") return undefined;
     throw error;

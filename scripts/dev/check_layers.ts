@@ -23,6 +23,8 @@ const TYPESCRIPT: readonly Layer[] = [
   { files: /^packet\//, uses: ["packet/", "node:"] },
   { files: /^ffi\//, uses: ["ffi/", "packet/", "node:"] },
   { files: /^hook\//, uses: ["hook/", "ffi/", "packet/", "node:"] },
+  // A browser runs these: they know nothing else
+  { files: /^cli\/view\/page\//, uses: ["cli/view/", "packet/format.ts"] },
   // The front ends, each on one library
   {
     files: /^cli\/commander\.ts$/,

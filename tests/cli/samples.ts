@@ -30,5 +30,6 @@ export function port(name: string, given: Partial<PortCounters> = {}): PortSampl
 
 /** Counters of the ports of vale0 at a moment. */
 export function sample(atMs: number, ...ports: PortSample[]): Sample {
-  return { atMs, bridges: [{ name: "vale0", lookup: "learning", stations: 7, ports }] };
+  const table = { stations: 7, buckets: 1024, ageingMs: 0 };
+  return { atMs, bridges: [{ name: "vale0", lookup: "learning", ...table, ports }] };
 }
