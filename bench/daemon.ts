@@ -1,6 +1,7 @@
 /** The daemon that a row is measured through: `valet daemon`, in a process and a folder of its own. */
 
 import { fileURLToPath } from "node:url";
+import { atSignal } from "./at_signal.ts";
 import type { Built } from "./build.ts";
 
 /** It ends itself after so many seconds without a client: should this process be killed. */
@@ -9,14 +10,11 @@ const IDLE_SECONDS = 20;
 /** Longest time that it may take to end, in milliseconds. */
 const PATIENCE_MS = 5000;
 
-/** Signals that end this process, and their numbers. */
-const SIGNALS = [["SIGHUP", 1], ["SIGINT", 2], ["SIGTERM", 15]] as const;
-
 /** A running daemon. */
 export class Daemon implements AsyncDisposable {
   readonly #folder = Deno.makeTempDirSync({ prefix: "valet-bench-" });
   readonly #child: Deno.ChildProcess;
-  readonly #listeners: readonly (readonly [Deno.Signal, () => void])[];
+  readonly #forget: () => void;
   /** The end of what it has to say. */
   #rest: Promise<void> | undefined;
   /** Environment for its clients. */
@@ -32,12 +30,10 @@ export class Daemon implements AsyncDisposable {
       stderr: "inherit",
       env: this.env,
     }).spawn();
-    this.#listeners = SIGNALS.map(([name, number]) => [name, (): void => {
+    this.#forget = atSignal(() => {
       this.#child.kill("SIGKILL");
       Deno.removeSync(this.#folder, { recursive: true });
-      Deno.exit(128 + number);
-    }]);
-    for (const [name, listener] of this.#listeners) Deno.addSignalListener(name, listener);
+    });
   }
 
   /**
@@ -74,7 +70,7 @@ export class Daemon implements AsyncDisposable {
     await this.#rest;
     await this.#child.status;
     clearTimeout(timer);
-    for (const [name, listener] of this.#listeners) Deno.removeSignalListener(name, listener);
+    this.#forget();
     Deno.removeSync(this.#folder, { recursive: true });
   }
 }

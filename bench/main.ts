@@ -4,7 +4,8 @@ import { parseArgs } from "node:util";
 import { buildAll } from "./build.ts";
 import { canCount, countable, countInstructions } from "./instructions.ts";
 import { compare, readResults, type Result } from "./results.ts";
-import { FULL, QUICK } from "./round.ts";
+import type { PeerOutcome } from "./peers/run.ts";
+import { FULL, PEERS, QUICK } from "./round.ts";
 import type { Row } from "./row.ts";
 import { isExtra, ROWS } from "./rows.ts";
 import { measureRow } from "./run.ts";
@@ -19,6 +20,9 @@ usage: deno task bench [options]
   --json           one JSON array instead of the table
   --save FILE      write that array to a file as well
   --compare FILE   say what is faster or slower than in an older file
+  --peers          compare with other switches instead: DPDK's testpmd, Open vSwitch, Linux's bridge,
+                   vde_switch; those that are not installed are skipped
+  --install        with --peers: install them from Debian's packages before
   --instructions   count instructions a packet instead, of the rows in C, with valgrind
   --no-pin         let the system choose the CPUs
   --list           the rows, and what they are
@@ -35,6 +39,8 @@ interface Options {
   compare: string | undefined;
   pin: boolean;
   instructions: boolean;
+  peers: boolean;
+  install: boolean;
 }
 
 function out(text: string): void {
@@ -55,6 +61,8 @@ function readOptions(args: string[]): Options | undefined {
       compare: { type: "string" },
       "no-pin": { type: "boolean", default: false },
       instructions: { type: "boolean", default: false },
+      peers: { type: "boolean", default: false },
+      install: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -69,11 +77,22 @@ function readOptions(args: string[]): Options | undefined {
     }
     return undefined;
   }
-  const { only, all, quick, json, save, compare, instructions } = values;
+  const { only, all, quick, json, save, compare, instructions, peers, install } = values;
   if (instructions && (save !== undefined || compare !== undefined)) {
     throw new Error("--instructions does not go with --save or --compare: it has other figures");
   }
-  return { only, all, quick, json, save, compare, pin: !values["no-pin"], instructions };
+  return {
+    only,
+    all,
+    quick,
+    json,
+    save,
+    compare,
+    pin: !values["no-pin"],
+    instructions,
+    peers,
+    install,
+  };
 }
 
 /** The rows that `--only` asks for, by name or by how names begin; without it those of every run, or all. */
@@ -120,6 +139,28 @@ async function bench(options: Options): Promise<boolean> {
   return !results.some((result) => "error" in result);
 }
 
+/** Prints how other switches compare. Those that cannot be measured here are skipped in words. */
+async function comparePeers({ only, quick, json, save, pin, install }: Options): Promise<boolean> {
+  // Nobody else needs what it loads
+  const { chosenGroups, measureGroup, peerHead, peerLine, peerNotes } = await import(
+    "./peers/run.ts"
+  );
+  const groups = chosenGroups(only);
+  if (install) await (await import("./peers/install.ts")).installPeers();
+  const setting = { ...quick ? QUICK : PEERS, built: buildAll(), pin };
+  const results: PeerOutcome[] = [];
+  if (!json) out(peerHead());
+  for (const group of groups) {
+    const measured = await measureGroup(group, setting);
+    results.push(...measured);
+    if (!json) measured.forEach((result) => out(peerLine(result)));
+  }
+  const text = JSON.stringify(results, null, 2);
+  if (save !== undefined) Deno.writeTextFileSync(save, `${text}\n`);
+  out(json ? text : peerNotes(groups));
+  return true;
+}
+
 /** Prints instructions a packet, or why there are none: that is no failure. */
 function count(options: Options): boolean {
   const rows = countable(chosenRows(options));
@@ -144,8 +185,11 @@ function count(options: Options): boolean {
 
 try {
   const options = readOptions(Deno.args);
-  if (options !== undefined && !(options.instructions ? count(options) : await bench(options))) {
-    Deno.exitCode = 1;
+  if (options !== undefined) {
+    const isDone = options.instructions
+      ? count(options)
+      : await (options.peers ? comparePeers : bench)(options);
+    if (!isDone) Deno.exitCode = 1;
   }
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);

@@ -125,6 +125,32 @@ export interface GapResult {
   repetitions: number;
 }
 
+/** What two hosts reach through the switch. */
+export interface NetResult {
+  name: string;
+  /** Gigabits a second that arrived, median. */
+  gbps: number;
+  /** The same through a Linux bridge in the same minutes. */
+  limit_gbps: number;
+  /** Median of the ratios of neighbouring measurements. */
+  ratio: number;
+  /** Width of the middle half of those ratios. */
+  spread: number;
+  /** How many there were. */
+  repetitions: number;
+  /** The same through vde_switch, if there is one here. */
+  vde_gbps?: number;
+  /** What was measured, divided by that. */
+  vde_ratio?: number;
+}
+
+/** A row that cannot be measured on this machine: no failure. */
+export interface SkippedResult {
+  name: string;
+  /** Why, in words. */
+  skipped: string;
+}
+
 /** A row that could not be measured. */
 export interface FailedResult {
   name: string;
@@ -141,6 +167,8 @@ export type Result =
   | TimeResult
   | MomentResult
   | GapResult
+  | NetResult
+  | SkippedResult
   | FailedResult;
 
 /** Whether a result reaches its goal; undefined where that is not known. */
@@ -191,11 +219,11 @@ export function compare(old: Result | undefined, now: Result): Comparison {
   ) {
     return { change: NaN, verdict: "not comparable" };
   }
-  const change = now.ratio / old.ratio;
+  const change = now.ratio / old.ratio, isRate = "mpps" in now || "gbps" in now;
   const noise = Math.max((old.spread + now.spread) / 2, LEAST_CHANGE * old.ratio);
   if (Math.abs(now.ratio - old.ratio) <= noise) return { change, verdict: "same" };
   // Of rates, or of times
-  return { change, verdict: change > 1 === "mpps" in now ? "faster" : "slower" };
+  return { change, verdict: change > 1 === isRate ? "faster" : "slower" };
 }
 
 /**

@@ -21,11 +21,26 @@ export const FULL: Effort = { rounds: 3, repetitions: 15, length_ms: 60, warmup_
 /** Enough to see that all of it works. */
 export const QUICK: Effort = { rounds: 1, repetitions: 5, length_ms: 20, warmup_ms: 200 };
 
+/** With other switches, which take a while to start. */
+export const PEERS: Effort = { rounds: 1, repetitions: 15, length_ms: 60, warmup_ms: 400 };
+
 /** What a run needs to know. */
 export interface Setting extends Effort {
   built: Built;
   /** Whether threads are bound to CPUs. */
   pin: boolean;
+}
+
+/** What can be measured in turn with others. */
+export interface Measurable extends AsyncDisposable {
+  /** What it is, for errors. */
+  readonly name: string;
+  /**
+   * Measures for so long.
+   *
+   * @returns its figures, the first of which mostly is millions of packets a second
+   */
+  measure(milliseconds: number): Promise<number[]>;
 }
 
 /** Each measurement divided by the mean of the two of the limit beside it. */
@@ -48,6 +63,14 @@ export async function measureRound(
   const subjects = programs.map((program) =>
     stack.use(new Subject(program, { ...setting, env: daemon?.env }))
   );
+  return await takeTurns(subjects, setting);
+}
+
+/** The same for whatever can be measured. */
+export async function takeTurns(
+  subjects: readonly Measurable[],
+  setting: Effort,
+): Promise<number[][][]> {
   for (const subject of subjects) await subject.measure(setting.warmup_ms);
   const figures = subjects.map((): number[][] => []);
   for (let i = 0; i < setting.repetitions; i++) {

@@ -1,5 +1,6 @@
 /** What a row of the benchmark is: what it measures, and what it has to reach. */
 
+import type { JoinKind } from "./net/join.ts";
 import type { Program } from "./subject.ts";
 
 /** A row that measures a rate. */
@@ -82,6 +83,20 @@ export interface MomentRow {
   below_ms: number;
 }
 
+/** A row that measures what two hosts, joined by the switch, reach with iperf3. */
+export interface NetRow {
+  /** Its name in the results. */
+  name: string;
+  /** One line about it. */
+  about: string;
+  /** How they are joined. */
+  join: JoinKind;
+  /** Further arguments of iperf3's client. */
+  iperf: readonly string[];
+  /** Only with --all, or when --only names it. */
+  isExtra?: boolean;
+}
+
 /** A row that measures how exactly a capture is replayed. */
 export interface GapRow {
   /** Its name in the results. */
@@ -93,7 +108,15 @@ export interface GapRow {
 }
 
 /** Any row. */
-export type Row = RateRow | MemoryRow | LatencyRow | IdleRow | StartRow | MomentRow | GapRow;
+export type Row =
+  | RateRow
+  | MemoryRow
+  | LatencyRow
+  | IdleRow
+  | StartRow
+  | MomentRow
+  | NetRow
+  | GapRow;
 
 /** A goal that is a share of what the limit loop does. */
 export const ofLimit = (factor: number): NonNullable<RateRow["goal"]> => ({ factor, of: "limit" });

@@ -1,26 +1,12 @@
 /** The rows of the benchmark. */
 
-import type { GapRow, MemoryRow, MomentRow, Row, StartRow } from "./row.ts";
+import type { MemoryRow, MomentRow, Row, StartRow } from "./row.ts";
 import { API_ROWS } from "./rows_api.ts";
 import { DAEMON_ROWS } from "./rows_daemon.ts";
 import { ENGINE_ROWS } from "./rows_engine.ts";
+import { NET_ROWS } from "./rows_net.ts";
 
-const OTHERS: readonly (GapRow | StartRow | MomentRow | MemoryRow)[] = [
-  {
-    name: "net.replay.100us",
-    about: "valet replay, packets 100 us apart: how far received distances are from recorded ones",
-    gap_us: 100,
-  },
-  {
-    name: "net.replay.1ms",
-    about: "the same, 1 ms apart: the thread still watches the clock",
-    gap_us: 1000,
-  },
-  {
-    name: "net.replay.5ms",
-    about: "the same, 5 ms apart: the thread sleeps in between",
-    gap_us: 5000,
-  },
+const OTHERS: readonly (StartRow | MomentRow | MemoryRow)[] = [
   {
     name: "start.vale_ctl",
     about:
@@ -62,7 +48,13 @@ const OTHERS: readonly (GapRow | StartRow | MomentRow | MemoryRow)[] = [
 ];
 
 /** All rows, in the order in which they are measured. */
-export const ROWS: readonly Row[] = [...ENGINE_ROWS, ...API_ROWS, ...DAEMON_ROWS, ...OTHERS];
+export const ROWS: readonly Row[] = [
+  ...ENGINE_ROWS,
+  ...API_ROWS,
+  ...DAEMON_ROWS,
+  ...NET_ROWS,
+  ...OTHERS,
+];
 
 /** Whether a row is measured only when it is asked for. */
 export function isExtra(row: Row): boolean {

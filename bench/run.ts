@@ -5,6 +5,7 @@ import type { MemoryRow, RateRow, Row } from "./row.ts";
 import { measureRound, type Setting, toNeighbours } from "./round.ts";
 import { measureIdle, measureLatency } from "./run_daemon.ts";
 import { measureGap } from "./run_gap.ts";
+import { measureNet } from "./run_net.ts";
 import { measureMoment, measureStart } from "./run_start.ts";
 import { median, significant, spread } from "./statistics.ts";
 
@@ -20,6 +21,7 @@ export async function measureRow(
     if ("idle_below" in row) return await measureIdle(row, setting);
     if ("run" in row) return await measureStart(row, setting);
     if ("moment" in row) return await measureMoment(row, setting);
+    if ("join" in row) return await measureNet(row, setting);
     if ("gap_us" in row) return await measureGap(row, setting);
     return await measureRate(row, setting, earlier);
   } catch (error) {

@@ -6,6 +6,7 @@
 
 import { fileURLToPath } from "node:url";
 import type { Built } from "./build.ts";
+import type { Measurable } from "./round.ts";
 
 /** How to start a subject. */
 export type Program =
@@ -20,13 +21,15 @@ export interface Surroundings {
   pin: boolean;
   /** The environment, besides what this process has. */
   env?: Record<string, string> | undefined;
+  /** A command that runs it: `ip netns exec NAME`. */
+  prefix?: readonly string[];
 }
 
 /** Longest time that a child may take to start or to answer, in milliseconds. */
 const PATIENCE_MS = 60_000;
 
 /** A running child process that measures. */
-export class Subject implements AsyncDisposable {
+export class Subject implements Measurable {
   /** What it is, for errors. */
   readonly name: string;
   readonly #child: Deno.ChildProcess;
@@ -34,8 +37,8 @@ export class Subject implements AsyncDisposable {
   readonly #lines: AsyncIterator<string>;
 
   /** Starts it. */
-  constructor(program: Program, { built, pin, env }: Surroundings) {
-    const [command, ...args] = commandOf(program, built);
+  constructor(program: Program, { built, pin, env, prefix = [] }: Surroundings) {
+    const [command, ...args] = [...prefix, ...commandOf(program, built)];
     this.name = nameOf(program);
     this.#child = new Deno.Command(command, {
       args,

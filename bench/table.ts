@@ -16,6 +16,7 @@ export function tableHead(isComparing: boolean): string {
 export function tableLine(result: Result, comparison?: Comparison): string {
   const name = result.name.padEnd(WIDTHS.name);
   if ("error" in result) return `${name}  ${result.error}`;
+  if ("skipped" in result) return `${name}  skipped: ${result.skipped}`;
   const reached = isMet(result);
   const mark = reached === undefined ? "" : reached ? "  ok" : "  no";
   if ("cpu" in result) {
@@ -49,6 +50,14 @@ export function tableLine(result: Result, comparison?: Comparison): string {
     return name + kilobytes(result.bytes).padStart(4 * WIDTHS.number) +
       `<${kilobytes(result.goal)}`.padStart(WIDTHS.number) + mark + verdict(comparison) +
       `  first ${kilobytes(result.first_bytes)}`;
+  }
+  if ("gbps" in result) {
+    const { gbps, limit_gbps, vde_gbps, vde_ratio } = result;
+    const beside = vde_gbps === undefined
+      ? ""
+      : `; vde_switch ${vde_gbps.toFixed(2)}, that is ${vde_ratio?.toFixed(2)} x`;
+    return name + ratioPart(result, gbps.toFixed(2), limit_gbps.toFixed(2)) + verdict(comparison) +
+      `  Gbit/s${beside}`;
   }
   const digits = result.mpps < 10 ? 2 : 1;
   return name + ratioPart(result, result.mpps.toFixed(digits), result.limit_mpps.toFixed(1)) +

@@ -1,0 +1,153 @@
+/** Peers as something that can be measured in turn with valet's own rows. */
+
+import { sleep, until } from "../net/command.ts";
+import { type Join, join, type JoinKind } from "../net/join.ts";
+import type { Service } from "../net/service.ts";
+import type { Measurable } from "../round.ts";
+import { Subject, type Surroundings } from "../subject.ts";
+import { cpuMicroseconds, threadNamed } from "./thread.ts";
+
+/** Shortest time that a peer is watched: asking it for its counters takes some milliseconds. */
+const LEAST_MS = 150;
+
+/** A program with one thread that forwards, or waits in a loop, all the time. */
+export class Polling implements Measurable {
+  readonly name: string;
+  readonly #service: Service;
+  readonly #beside: Service | undefined;
+  readonly #thread: number;
+  readonly #count: () => Promise<number>;
+  readonly #stack: AsyncDisposableStack;
+  readonly #clock: "cpu" | "wall";
+
+  private constructor(
+    { name, service, beside, count, clock }: Omit<PollingOptions, "thread">,
+    thread: number,
+    stack: AsyncDisposableStack,
+  ) {
+    this.name = name;
+    this.#service = service;
+    this.#count = count;
+    this.#clock = clock;
+    this.#thread = thread;
+    this.#stack = stack;
+    this.#beside = beside;
+    this.#pause();
+  }
+
+  /** Takes what is on the stack over, and ends it in the end. */
+  static async watch(options: PollingOptions, stack: AsyncDisposableStack): Promise<Polling> {
+    const find = (): number | undefined => threadNamed(options.service.pid, options.thread);
+    await until(`${options.name}'s thread`, () => find() !== undefined);
+    return new Polling(options, find() ?? 0, stack);
+  }
+
+  /** Millions of packets in a second of the thread's CPU time, or of the time that passes. */
+  async measure(milliseconds: number): Promise<number[]> {
+    this.#resume();
+    try {
+      await sleep(10); // until all of its threads run again
+      const start = await this.#look();
+      await sleep(Math.max(milliseconds, LEAST_MS));
+      const end = await this.#look();
+      return [(end.packets - start.packets) / (end.us - start.us)];
+    } finally {
+      this.#pause();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#resume();
+    await this.#stack.disposeAsync();
+  }
+
+  #pause(): void {
+    this.#beside?.pause();
+    this.#service.pause();
+  }
+
+  #resume(): void {
+    this.#service.resume();
+    this.#beside?.resume();
+  }
+
+  /** Both as near to each other as can be: the packets are counted at some time between two looks. */
+  async #look(): Promise<{ packets: number; us: number }> {
+    const before = this.#us();
+    const packets = await this.#count();
+    return { packets, us: (before + this.#us()) / 2 };
+  }
+
+  #us(): number {
+    if (this.#clock === "wall") return performance.now() * 1000;
+    return cpuMicroseconds(this.#service.pid, this.#thread);
+  }
+}
+
+/** What `Polling` watches. */
+export interface PollingOptions {
+  name: string;
+  service: Service;
+  /** Another one that it works with. */
+  beside?: Service;
+  /** Name of the thread that forwards. */
+  thread: RegExp;
+  /** Packets that it has forwarded. */
+  count: () => Promise<number>;
+  /** Which time counts: the thread's own, if all of the work is in it. */
+  clock: "cpu" | "wall";
+}
+
+/** Part of a measurement that goes before what counts. */
+const RUN_UP = 0.25;
+
+/** Two hosts that something joins: one sends frames as fast as it can, the other's interface counts. */
+export class Flow implements Measurable {
+  readonly name: string;
+  readonly #join: Join;
+  readonly #sender: Subject;
+
+  private constructor(name: string, join: Join, sender: Subject) {
+    this.name = name;
+    this.#join = join;
+    this.#sender = sender;
+    join.switch?.pause();
+  }
+
+  /** Joins two hosts, for frames of so many bytes. */
+  static async start(kind: JoinKind, bytes: number, surroundings: Surroundings): Promise<Flow> {
+    const joined = await join(kind, surroundings.built);
+    const { hosts } = joined;
+    const mac = await hosts.mac(hosts.blue);
+    const scene = { scene: "frames", args: [hosts.red.device, mac, `${bytes}`] };
+    return new Flow(
+      kind,
+      joined,
+      new Subject(scene, { ...surroundings, prefix: hosts.inside(hosts.red) }),
+    );
+  }
+
+  /** Millions of frames a second, of time that passes. */
+  async measure(milliseconds: number): Promise<number[]> {
+    const { switch: service, hosts } = this.#join;
+    const length = Math.max(milliseconds, LEAST_MS);
+    service?.resume();
+    try {
+      const sending = this.#sender.measure(length * (1 + 2 * RUN_UP));
+      await sleep(length * RUN_UP);
+      const start = performance.now(), before = await hosts.received(hosts.blue);
+      await sleep(length);
+      const end = performance.now(), after = await hosts.received(hosts.blue);
+      await sending;
+      return [(after - before) / (end - start) / 1000];
+    } finally {
+      service?.pause();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#join.switch?.resume();
+    await this.#sender[Symbol.asyncDispose]();
+    await this.#join[Symbol.asyncDispose]();
+  }
+}
