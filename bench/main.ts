@@ -19,6 +19,7 @@ usage: deno task bench [options]
   --quick          about a minute, and less exact
   --json           one JSON array instead of the table
   --save FILE      write that array to a file as well
+  --plot FOLDER    draw the sweeps that were measured, as SVG
   --compare FILE   say what is faster or slower than in an older file
   --peers          compare with other switches instead: DPDK's testpmd, Open vSwitch, Linux's bridge,
                    vde_switch; those that are not installed are skipped
@@ -37,6 +38,7 @@ interface Options {
   json: boolean;
   save: string | undefined;
   compare: string | undefined;
+  plot: string | undefined;
   pin: boolean;
   instructions: boolean;
   peers: boolean;
@@ -59,6 +61,7 @@ function readOptions(args: string[]): Options | undefined {
       json: { type: "boolean", default: false },
       save: { type: "string" },
       compare: { type: "string" },
+      plot: { type: "string" },
       "no-pin": { type: "boolean", default: false },
       instructions: { type: "boolean", default: false },
       peers: { type: "boolean", default: false },
@@ -77,9 +80,11 @@ function readOptions(args: string[]): Options | undefined {
     }
     return undefined;
   }
-  const { only, all, quick, json, save, compare, instructions, peers, install } = values;
-  if (instructions && (save !== undefined || compare !== undefined)) {
-    throw new Error("--instructions does not go with --save or --compare: it has other figures");
+  const { only, all, quick, json, save, compare, plot, instructions, peers, install } = values;
+  if (instructions && (save !== undefined || compare !== undefined || plot !== undefined)) {
+    throw new Error(
+      "--instructions does not go with --save, --compare or --plot: it has other figures",
+    );
   }
   return {
     only,
@@ -88,6 +93,7 @@ function readOptions(args: string[]): Options | undefined {
     json,
     save,
     compare,
+    plot,
     pin: !values["no-pin"],
     instructions,
     peers,
@@ -136,7 +142,16 @@ async function bench(options: Options): Promise<boolean> {
       ),
     );
   }
+  if (options.plot !== undefined) await plot(options.plot, results, options.json);
   return !results.some((result) => "error" in result);
+}
+
+/** Draws what was measured. Only then is the plotting library loaded. */
+async function plot(folder: string, results: readonly Result[], isQuiet: boolean): Promise<void> {
+  const file = "./plot.ts"; // so that it is not loaded before
+  const { writeCharts } = await import(file) as typeof import("./plot.ts");
+  const paths = await writeCharts(folder, results);
+  if (!isQuiet) out(paths.join("\n"));
 }
 
 /** Prints how other switches compare. Those that cannot be measured here are skipped in words. */
