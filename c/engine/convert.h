@@ -30,11 +30,14 @@ static inline struct conversion conversion_of(const struct batch *batch, struct 
 				    .to_header = read_once(&ring->port->header_bytes) };
 }
 
-/* Slots are copied as they are, and the frame is all that is in them. */
+/*
+ * Slots are copied as they are, the frame is all that is in them, and begins where its buffer does:
+ * copy_frame() may be used.
+ */
 static inline int conversion_is_none(const struct conversion *conversion)
 {
 	return !(conversion->from_header | conversion->to_header | conversion->batch->leads |
-		 read_once(&conversion->ring->offset_mask));
+		 conversion->batch->is_offset | read_once(&conversion->ring->offset_mask));
 }
 
 /* The most slots that `count` packets may take, whose numbers are in `numbers` (NULL: from 0 on). */

@@ -433,14 +433,15 @@ int bridge_forward(struct ring *ring, uint32_t head)
 	struct bridge_view *view = view_enter(ring);
 	struct batch *batch = batch_mine();
 	uint32_t at = ring->hwcur;
-	int rc = 0, is_headed;
+	int rc = 0;
 
 	batch->in_use = 1;
 	batch->header_bytes = read_once(&ring->port->header_bytes);
-	is_headed = batch->header_bytes || read_once(&ring->offset_mask);
+	batch->is_offset = read_once(&ring->offset_mask) != 0;
 	while (at != head) {
-		at = is_headed ? gather_headed(ring, batch, at, head) :
-				 gather(ring, batch, at, head);
+		at = batch->header_bytes || batch->is_offset ?
+			     gather_headed(ring, batch, at, head) :
+			     gather(ring, batch, at, head);
 		if (forward_batch(&view, ring, batch) < 0)
 			rc = -ECANCELED;
 	}
@@ -462,6 +463,7 @@ int bridge_forward_frames(struct ring *ring, const struct fragment *frames, uint
 	view = view_enter(ring);
 	batch->in_use = 1;
 	batch->header_bytes = read_once(&ring->port->header_bytes);
+	batch->is_offset = 0;
 	while (at < count) {
 		at += gather_frames(ring, batch, frames + at, count - at);
 		if (forward_batch(&view, ring, batch) < 0)
