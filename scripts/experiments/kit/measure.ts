@@ -105,38 +105,41 @@ export class Shuttle {
   readonly #to: readonly Port[];
   readonly #received: number[];
   readonly #window: number;
+  readonly #isSpread: boolean;
   #sent = 0;
   /** Packets that never came. */
   lost = 0;
 
   /**
    * @param from sends
-   * @param to each of these has to get each packet
+   * @param to takes
+   * @param goal each packet has to come to "all" of them, or to "one"
    */
-  constructor(from: Port, to: readonly Port[]) {
+  constructor(from: Port, to: readonly Port[], goal: "all" | "one" = "all") {
     this.#from = from;
     this.#to = to;
     this.#received = to.map(() => 0);
+    this.#isSpread = goal === "one";
     // Slots that were read are free for the sender only after the next look
     this.#window = Math.min(...to.map((port) => port.rxRings[0].slots)) >> 1;
   }
 
   /** Packets that are on their way. */
   get onTheWay(): number {
-    return this.#sent - Math.min(...this.#received);
+    return this.#sent - this.#done();
   }
 
   /**
    * Sends a batch, with one txsync, and takes what has come.
    *
-   * @returns how many packets have come, at all receivers
+   * @returns how many packets have come where they had to
    */
   round(packet: Sendable, batch: number): number {
-    const before = Math.min(...this.#received);
-    const room = Math.min(batch, this.#window - this.onTheWay);
+    const before = this.#done();
+    const room = Math.min(batch, this.#window - (this.#sent - before));
     if (room > 0) this.#sent += this.#from.send(packet, { count: room, batch });
     this.#take();
-    const done = Math.min(...this.#received) - before;
+    const done = this.#done() - before;
     if (done === 0 && room <= 0) this.#wait();
     return done;
   }
@@ -149,6 +152,16 @@ export class Shuttle {
     }
   }
 
+  /** Packets that have come where they had to. */
+  #done(): number {
+    let least = Infinity, sum = this.lost;
+    for (let i = 0; i < this.#received.length; i++) {
+      least = Math.min(least, this.#received[i]);
+      sum += this.#received[i];
+    }
+    return this.#isSpread ? sum : least;
+  }
+
   #take(): void {
     for (let i = 0; i < this.#to.length; i++) {
       let count = 0;
@@ -157,10 +170,20 @@ export class Shuttle {
     }
   }
 
+  /** Until something comes to whoever has the least; what does not come is lost. */
   #wait(): void {
-    const least = this.#received.indexOf(Math.min(...this.#received));
-    if (this.#to[least].poll("read", LOST_MS) !== 0) return;
-    this.lost += this.onTheWay;
-    this.#received.fill(this.#sent);
+    const before = this.onTheWay;
+    const deadline = performance.now() + LOST_MS;
+    const { length } = this.#to, slice = this.#isSpread && length > 1 ? 1 : LOST_MS;
+    for (let i = 0; this.onTheWay >= before && performance.now() < deadline; i++) {
+      const least = this.#isSpread
+        ? i % length
+        : this.#received.indexOf(Math.min(...this.#received));
+      this.#to[least].poll("read", slice);
+      this.#take();
+    }
+    if (this.onTheWay < before) return;
+    this.lost += before;
+    if (!this.#isSpread) this.#received.fill(this.#sent);
   }
 }
