@@ -1,4 +1,5 @@
 import { LinkType } from "./protocols.ts";
+import { notebookForm } from "./notebook.ts";
 import { summary } from "./summary.ts";
 
 /** A packet to put into a capture file; a {@linkcode CapturedPacket} is one too. */
@@ -86,5 +87,10 @@ export class CapturedPacket implements CaptureRecord {
   [Symbol.for("Deno.customInspect")](): string {
     const fraction = String(this.nanoseconds).padStart(9, "0");
     return `CapturedPacket { ${this.seconds}.${fraction} ${this.toString()} }`;
+  }
+
+  /** What a Jupyter notebook shows: the line, below which the bytes open. */
+  [Symbol.for("Jupyter.display")](): Record<string, string> {
+    return notebookForm(this.toString(), this.data);
   }
 }

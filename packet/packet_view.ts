@@ -1,5 +1,6 @@
 import { formatIpv4, formatIpv6 } from "./address.ts";
 import { TWO_32 } from "./bytes.ts";
+import { notebookForm } from "./notebook.ts";
 import { PacketHeaders } from "./packet_headers.ts";
 import { EtherType, Protocol } from "./protocols.ts";
 import { summary } from "./summary.ts";
@@ -31,7 +32,7 @@ const EMPTY = new DataView(new ArrayBuffer(0));
  * import assert from "node:assert/strict";
  *
  * const frame = PacketTemplate.udp({ src: "10.0.0.1:1234", dst: "10.1.0.1:53" }).next();
- * const packet = new PacketView().attach(new DataView(frame.buffer), 0, frame.length);
+ * const packet = PacketView.of(frame);
  * assert.equal(packet.etherType, EtherType.IPV4);
  * assert.equal(packet.destinationPort, 53);
  * assert.equal(packet.sourceAddress, "10.0.0.1");
@@ -46,6 +47,12 @@ export class PacketView {
   #length = 0;
   #located = false;
   #headers = new PacketHeaders();
+
+  /** A view of a frame, which is not copied. */
+  static of(frame: Uint8Array): PacketView {
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
+    return new PacketView().attach(view, 0, frame.length);
+  }
 
   /**
    * Points this view at the `length` bytes at `offset` of `view`; returns this view.
@@ -291,5 +298,10 @@ export class PacketView {
   /** What `console.log(packet)` shows in Deno. */
   [Symbol.for("Deno.customInspect")](): string {
     return `${this.constructor.name} { ${this.toString()} }`;
+  }
+
+  /** What a Jupyter notebook shows: the line, below which the bytes open. */
+  [Symbol.for("Jupyter.display")](): Record<string, string> {
+    return notebookForm(this.toString(), this.bytes());
   }
 }

@@ -6,15 +6,14 @@ import {
   PacketView,
   parseIpv4,
   Protocol,
+  readCapture,
   summary,
   TcpFlag,
   verifyChecksums,
+  writeCapture,
 } from "../../packet/mod.ts";
 
-function attach(frame: Uint8Array): PacketView {
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  return new PacketView().attach(view, 0, frame.length);
-}
+const attach = PacketView.of;
 
 /** All getters of a view, by name. */
 function readAll(packet: PacketView): Record<string, unknown> {
@@ -274,4 +273,23 @@ Deno.test("PacketView.attach() refuses a packet outside the view, moveTo() goes 
   assert.deepEqual([packet.getUint8(59), packet.moveTo(64, 14).etherType], [4, 0x88b5]);
   packet.moveTo(64, 60);
   assert.deepEqual([packet.getUint16(59), packet.getUint32(57), packet.getUint8(60)], [0, 0, 0]);
+});
+
+Deno.test("a notebook shows a packet's line and its bytes, whatever is in them", () => {
+  const display = Symbol.for("Jupyter.display");
+  const frame = PacketTemplate.udp({ src: "10.0.0.1:7", dst: "10.1.0.1:9", payload: "<b>&" })
+    .next();
+  const line = "IP 10.0.0.1.7 > 10.1.0.1.9: UDP, length 4";
+  const captured = [...readCapture(writeCapture([{ data: frame, timestamp: 0n }]))][0];
+  for (const packet of [PacketView.of(frame), captured]) {
+    const forms = (packet as unknown as Record<symbol, () => Record<string, string>>)[display]();
+    assert.equal(forms["text/plain"], line);
+    const html = forms["text/html"];
+    assert.match(
+      html,
+      /^<details><summary><code>IP 10\.0\.0\.1\.7 &gt; .*<\/code><\/summary><pre>/,
+    );
+    assert.ok(html.includes("3c 62 3e 26"), "the bytes");
+    assert.ok(!html.includes("<b>"), "nothing of a packet is markup");
+  }
 });
