@@ -20,5 +20,7 @@ export {
 } from "./measure.ts";
 export { ROUND_TRIP_COLUMNS, type RoundTrips, roundTrips, type Way } from "./ping_pong.ts";
 export type { Plot, Point, Series } from "./plot.ts";
+export { draw, Drawing } from "./drawing.ts";
 export { renderSvg } from "./plot.ts";
+export { formatTable } from "./report.ts";
 export { median, quantile, significant, spread } from "../../../bench/statistics.ts";

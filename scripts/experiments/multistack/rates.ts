@@ -98,7 +98,7 @@ export async function* httpRates(lab: Lab): AsyncGenerator<Point> {
   // The second of two stacks answers HTTP
   const stacks = [client, host, openStack(netmap, bridge, 0), openStack(netmap, bridge, 1)];
   const isSet = await setHook(lab, bridge, multistack, FORMS[lab.backend].at(-1)) === undefined;
-  const effort = { ...effortOf(lab), clock: "wall" } as const;
+  const effort = effortOf(lab);
   for (const bytes of lab.steps(RESPONSE_BYTES, (bytes) => `HTTP, ${bytes} bytes`)) {
     const round = (): number => {
       const responses = Array.from(

@@ -25,7 +25,7 @@ export const BYTES = [60, 1514];
 /** All ways, sizes and batches. */
 export function* rates(lab: Lab): Generator<Point> {
   const folder = Deno.makeTempDirSync({ prefix: "valet persistent " });
-  const effort = { ...effortOf(lab), clock: "wall" } as const; // writing waits
+  const effort = effortOf(lab);
   const netmap = lab.open(), bridge = lab.bridge();
   const batches = lab.pick([1, 8, 64], [1, 2, 4, 8, 16, 32, 64]);
   const settings = Object.keys(KEEPERS).flatMap((how) =>
