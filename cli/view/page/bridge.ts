@@ -9,7 +9,7 @@
 /// <reference lib="esnext" />
 
 import { formatRate } from "../../../packet/format.ts";
-import type { ViewBridge, ViewPort } from "../messages.ts";
+import type { ViewBridge, ViewHook, ViewPort } from "../messages.ts";
 import { HookElements, TableElements } from "./details.ts";
 import {
   element,
@@ -100,7 +100,7 @@ export class BridgeElements {
     const all = [...this.#ports.values()];
     for (const port of all) port.show();
     setText(this.#facts, factsOf(this.#bridge));
-    setText(this.#chip, hook === undefined ? decides(this.#bridge) : `hook: ${baseOf(hook.file)}`);
+    setText(this.#chip, hook === undefined ? decides(this.#bridge) : chipOf(hook));
     this.#chip.classList.toggle("hooked", hook !== undefined);
     this.node.classList.toggle("crowded", ports.length >= CROWDED);
     setChildren(this.#jacks, sorted(all, "index").map(({ jack }) => jack));
@@ -135,6 +135,11 @@ function factsOf(bridge: ViewBridge): string {
 function decides({ lookup, hook }: ViewBridge): string {
   if (lookup !== undefined) return hook === undefined ? DECIDES[lookup] : "";
   return hook === undefined ? "bridge of the kernel" : "";
+}
+
+/** "hook: acl.ts", and how it stands if it does not decide. */
+function chipOf({ file, state }: ViewHook): string {
+  return `hook: ${baseOf(file)}${state === "active" ? "" : `, ${state}`}`;
 }
 
 /** "/home/me/hooks/acl.ts" is "acl.ts". */

@@ -91,6 +91,7 @@ function show(): void {
     say("lost", backend === "" ? "Waiting for the daemon" : "Waiting");
     warn(problem);
     main.classList.add("stale");
+    showWaiting([]);
     return;
   }
   say(isPaused ? "paused" : "live", isPaused ? `Paused, ${backend}` : `Live, ${backend}`);
