@@ -7,6 +7,8 @@ import { buildLibrary } from "../ffi/build.ts";
 export interface Built {
   /** The C library that is measured. */
   library: string;
+  /** What stands in for the kernel's netmap in other programs. */
+  preload: string;
   /** The program for rows in C. */
   program: string;
   /** The same rows as a library, for scripts. */
@@ -19,6 +21,7 @@ export function builtFiles(): Built {
     fileURLToPath(new URL(`../c/build/${name}`, import.meta.url));
   return {
     library: path("libvalet.so"),
+    preload: path("libvalet-preload.so"),
     program: path("bench/bench"),
     native: path("bench/libbench.so"),
   };

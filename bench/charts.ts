@@ -2,9 +2,10 @@
 
 import type { Axis, Plot, Point, Series } from "../scripts/experiments/kit/plot.ts";
 import type { RateResult, Result } from "./results.ts";
+import { median } from "./statistics.ts";
 
 /** What a row's figures are on the y axis. */
-type Value = (result: RateResult, mpps: number) => number;
+type Value = (mpps: number) => number;
 
 /** A chart, and the rows that it takes: `#` stands for what is on the x axis. */
 interface Chart {
@@ -18,8 +19,8 @@ interface Chart {
   limitOf?: string;
 }
 
-const rate: Value = (_, mpps) => mpps;
-const cost: Value = (_, mpps) => 1000 / mpps;
+const rate: Value = (mpps) => mpps;
+const cost: Value = (mpps) => 1000 / mpps;
 const RATE: Axis = { label: "rate", unit: "Mpps" };
 const COST: Axis = { label: "cost of a packet", unit: "ns" };
 
@@ -55,7 +56,7 @@ const CHARTS: readonly Chart[] = [
     x: { label: "ports", log: true },
     y: COST,
     value: cost,
-    rows: { "learning": "engine.ports.#" },
+    rows: { "learning": "engine.ports.#", "static routes": "engine.ports.static.#" },
   },
   {
     name: "stations",
@@ -112,19 +113,25 @@ function sweepOf(
   }).sort((a, b) => a.x - b.x);
 }
 
-/** The error bars are the middle half of the ratios. */
-function pointsOf({ value }: Chart, rates: readonly RateResult[], pattern: string): Point[] {
-  return sweepOf(rates, pattern).map(({ x, result }) => {
-    const { mpps, ratio, spread } = result, half = spread / ratio / 2;
-    const ends = [value(result, mpps * (1 - half)), value(result, mpps * (1 + half))];
-    return { x, y: value(result, mpps), low: Math.min(...ends), high: Math.max(...ends) };
+/**
+ * The error bars are the middle half of the ratios. Rates are what the ratios come to, for a limit that
+ * was the same all the time; only where it depends on x it is each row's own.
+ */
+function pointsOf(chart: Chart, rates: readonly RateResult[], pattern: string): Point[] {
+  const { value, limitOf } = chart, sweep = sweepOf(rates, pattern);
+  return sweep.map(({ x, result }) => {
+    const { ratio, spread } = result, half = spread / ratio / 2;
+    const limits = limitOf === undefined ? sweep.map(({ result }) => result.limit_mpps) : [];
+    const mpps = limits.length === 0 ? result.mpps : ratio * median(limits);
+    const ends = [value(mpps * (1 - half)), value(mpps * (1 + half))];
+    return { x, y: value(mpps), low: Math.min(...ends), high: Math.max(...ends) };
   });
 }
 
 function limitOf({ value }: Chart, rates: readonly RateResult[], pattern: string): Series {
   const points = sweepOf(rates, pattern).map(({ x, result }) => ({
     x,
-    y: value(result, result.limit_mpps),
+    y: value(result.limit_mpps),
   }));
   return { name: "limit: a loop that only copies", points, style: "model" };
 }

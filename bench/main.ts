@@ -1,5 +1,6 @@
 /** Measures how fast valet is: `deno task bench --help`. */
 
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildAll } from "./build.ts";
 import { canCount, countable, countInstructions } from "./instructions.ts";
@@ -23,6 +24,7 @@ usage: deno task bench [options]
   --compare FILE   say what is faster or slower than in an older file
   --peers          compare with other switches instead: DPDK's testpmd, Open vSwitch, Linux's bridge,
                    vde_switch; those that are not installed are skipped
+  --netmap FOLDER  with --peers: netmap's pkt-gen is there, compare kernel VALE and pipes too
   --install        with --peers: install them from Debian's packages before
   --instructions   count instructions a packet instead, of the rows in C, with valgrind
   --no-pin         let the system choose the CPUs
@@ -43,6 +45,7 @@ interface Options {
   instructions: boolean;
   peers: boolean;
   install: boolean;
+  netmap: string | undefined;
 }
 
 function out(text: string): void {
@@ -66,6 +69,7 @@ function readOptions(args: string[]): Options | undefined {
       instructions: { type: "boolean", default: false },
       peers: { type: "boolean", default: false },
       install: { type: "boolean", default: false },
+      netmap: { type: "string" },
       list: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -98,6 +102,7 @@ function readOptions(args: string[]): Options | undefined {
     instructions,
     peers,
     install,
+    netmap: values.netmap,
   };
 }
 
@@ -155,12 +160,14 @@ async function plot(folder: string, results: readonly Result[], isQuiet: boolean
 }
 
 /** Prints how other switches compare. Those that cannot be measured here are skipped in words. */
-async function comparePeers({ only, quick, json, save, pin, install }: Options): Promise<boolean> {
+async function comparePeers(
+  { only, quick, json, save, pin, install, netmap }: Options,
+): Promise<boolean> {
   // Nobody else needs what it loads
   const { chosenGroups, measureGroup, peerHead, peerLine, peerNotes } = await import(
     "./peers/run.ts"
   );
-  const groups = chosenGroups(only);
+  const groups = chosenGroups(only, netmap === undefined ? undefined : join(netmap, "pkt-gen"));
   if (install) await (await import("./peers/install.ts")).installPeers();
   const setting = { ...quick ? QUICK : PEERS, built: buildAll(), pin };
   const results: PeerOutcome[] = [];

@@ -6,7 +6,8 @@ import { extra, ofLearning, ofLimit, type RateRow } from "./row.ts";
 const FRAME_BYTES = [60, 124, 252, 508, 1020, 1500];
 const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 const RECEIVERS = [1, 2, 4, 8, 16];
-const PORTS = [10, 100, 4000];
+const PORTS = [10, 100];
+const STATIC_PORTS = [2, 10, 100, 1000, 4000];
 const STATIONS = [10, 100, 10_000];
 
 /** A row of bench/c that has the same name. */
@@ -36,13 +37,15 @@ const broadcast = (receivers: number): RateRow =>
     `broadcast to ${receivers} receiver${receivers > 1 ? "s" : ""}; rate of packets sent`,
   );
 
-function ports(count: number): RateRow {
+/** More than 1000 ports have more stations than the learning table has room for. */
+function ports(count: number, prefix = "engine.ports"): RateRow {
   return {
     ...native(
-      `engine.ports.${count}`,
+      `${prefix}.${count}`,
       60,
       `${count} ports of 256 slots, ${count / 2} pair${count > 2 ? "s" : ""} ` +
-        "taking turns of 64 packets",
+        "taking turns of 64 packets" +
+        (prefix.endsWith("static") ? "; static routes instead of the table" : ""),
     ),
     beside: { limit_pairs: { native: `limit.pairs.${count / 2}` } },
   };
@@ -168,7 +171,18 @@ export const ENGINE_ROWS: readonly RateRow[] = [
     goal: ofLearning(0.7),
     cost: { most: 1.5, of: "engine.ports.2" },
   },
-  ...extra(...PORTS.map(ports)),
+  {
+    ...native(
+      "engine.ports.quiet.1000",
+      60,
+      "1000 ports, of which one pair sends, batches of 64: what their number alone costs",
+    ),
+    cost: { most: 1.5, of: "engine.ports.2" },
+  },
+  ...extra(
+    ...PORTS.map((count) => ports(count)),
+    ...STATIC_PORTS.map((count) => ports(count, "engine.ports.static")),
+  ),
   macs(1),
   { ...macs(1000), cost: { most: 2, of: "engine.macs.1" } },
   { ...macs(100_000), cost: { most: 2, of: "engine.macs.1" } },

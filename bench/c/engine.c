@@ -284,7 +284,8 @@ struct many {
 static uint64_t ports_round(void *state);
 
 /* All rings are gone through once: the first use of a page takes longer than all later ones. */
-static void *ports_open(uint32_t index, const uint32_t *numbers)
+static void *many_open(uint32_t index, const uint32_t *numbers,
+		       void (*open)(struct pair *, uint32_t, uint32_t, uint32_t))
 {
 	struct many *many = calloc(1, sizeof(*many));
 	uint32_t pairs = numbers[0] / 2;
@@ -296,10 +297,47 @@ static void *ports_open(uint32_t index, const uint32_t *numbers)
 	many->pair = pair_new(pairs);
 	many->pairs = pairs;
 	for (uint32_t i = 0; i < pairs; i++)
-		pair_open(&many->pair[i], index * pairs + i, 60, BENCH_PAIR_SLOTS);
+		open(&many->pair[i], index * pairs + i, 60, BENCH_PAIR_SLOTS);
 	for (uint64_t packets = 0; packets < pairs * (BENCH_PAIR_SLOTS + BENCH_PAIR_SLOTS / 4);)
 		packets += ports_round(many);
 	return many;
+}
+
+static void *ports_open(uint32_t index, const uint32_t *numbers)
+{
+	return many_open(index, numbers, pair_open);
+}
+
+/* All ports are there, but only the first pair has anything to say: what their number alone costs. */
+static void *quiet_ports_open(uint32_t index, const uint32_t *numbers)
+{
+	struct many *many = many_open(index, numbers, pair_open);
+
+	many->pairs = 1;
+	many->turn = 0;
+	return many;
+}
+
+/* Static routes need no stations: for more ports than the learning table has room for. */
+static void routed_pair_open(struct pair *pair, uint32_t index, uint32_t bytes, uint32_t slots)
+{
+	static const uint8_t address[6] = { 2 };
+	uint8_t frame[2048];
+
+	pair->bytes = bytes;
+	pair->batch = BENCH_BATCH;
+	pair->receivers = 1;
+	pair->from = port_open("a", index, slots);
+	pair->to[0] = port_open("b", index, slots);
+	if (index == 0)
+		rule_set(pair, static_rule);
+	bench_frame_make(frame, address, address);
+	bench_port_fill(&pair->from, frame, bytes);
+}
+
+static void *routed_ports_open(uint32_t index, const uint32_t *numbers)
+{
+	return many_open(index, numbers, routed_pair_open);
 }
 
 /* A quarter of a ring a turn; the next turn of a pair comes after all others have had theirs. */
@@ -394,6 +432,8 @@ const struct bench_row bench_engine_rows[] = {
 	{ "engine.hook.native.60", hook_native_open, pair_round },
 	{ "engine.hook.ts.60", hook_open, pair_round }, /* a script sets the lookup */
 	{ "engine.ports.#", ports_open, ports_round }, /* ports */
+	{ "engine.ports.quiet.#", quiet_ports_open, ports_round }, /* ports */
+	{ "engine.ports.static.#", routed_ports_open, ports_round }, /* ports */
 	{ "engine.monitor.copy.#.#", monitor_copy_open, monitored_round }, /* monitors, bytes */
 	{ "engine.monitor.zcopy.#.#", monitor_zero_copy_open, monitored_round }, /* the same */
 	{ "pipe.#", pipe_open, pair_round }, /* bytes */

@@ -8,6 +8,7 @@ import { Flow, Polling } from "./contender.ts";
 import { Hugepages } from "./hugepages.ts";
 import { Ovs, ovsMissing } from "./ovs.ts";
 import { OVS_PAGES } from "./ovs_join.ts";
+import { PktGenPair, pktGenProblem } from "./pkt_gen.ts";
 import { Testpmd, testpmdMissing } from "./testpmd.ts";
 import { lastCpu } from "./thread.ts";
 
@@ -212,7 +213,41 @@ function betweenHosts(bytes: 60 | 1500): Group {
   };
 }
 
-/** All groups. */
-export const GROUPS: readonly Group[] = [inMemory, betweenProcesses, betweenHosts].flatMap((
-  group,
-) => BYTES.map(group));
+/** The same pkt-gen with the kernel's netmap, and with valet's daemon through the preload library. */
+function withPktGen(program: string, bytes: 60 | 1500): Group {
+  const pair = (name: string, ports: [string, string], about: string): Peer => ({
+    name,
+    about,
+    problem: () => pktGenProblem(program),
+    start: ({ built, env = {} }) =>
+      PktGenPair.start({
+        name,
+        program,
+        ports,
+        bytes,
+        ...name.startsWith("valet") ? { env: { ...env, LD_PRELOAD: built.preload } } : {},
+      }),
+  });
+  const vale: [string, string] = ["vale9:a", "vale9:b"];
+  const pipe: [string, string] = ["netmap:vb{1", "netmap:vb}1"];
+  return {
+    name: `kernel.${bytes}`,
+    about: "netmap's pkt-gen sends and receives, batches of 512; time that passes counts, on all " +
+      "CPUs",
+    limit: native("limit", `limit.${bytes}`, "the loop that only copies"),
+    daemon: true,
+    peers: [
+      pair("valet.vale", vale, "two ports of a bridge of valet's daemon"),
+      pair("kernel_vale", vale, "two ports of a bridge of the kernel's VALE"),
+      pair("valet.pipe", pipe, "the two ends of a pipe of valet's daemon"),
+      pair("kernel_pipe", pipe, "the two ends of a pipe of the kernel's netmap"),
+    ],
+  };
+}
+
+/** All groups; those with pkt-gen only when it is told where it is. */
+export function groups(pktGen?: string): readonly Group[] {
+  const all = [inMemory, betweenProcesses, betweenHosts];
+  if (pktGen !== undefined) all.push((bytes) => withPktGen(pktGen, bytes));
+  return all.flatMap((group) => BYTES.map(group));
+}

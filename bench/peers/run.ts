@@ -3,7 +3,7 @@
 import { Daemon } from "../daemon.ts";
 import { type Measurable, type Setting, takeTurns, toNeighbours } from "../round.ts";
 import { median, significant, spread } from "../statistics.ts";
-import { type Group, GROUPS, type Peer } from "./groups.ts";
+import { type Group, groups, type Peer } from "./groups.ts";
 
 /** How one of them did. */
 export interface PeerResult {
@@ -34,15 +34,16 @@ export interface PeerSkipped {
 export type PeerOutcome = PeerResult | PeerSkipped;
 
 /** The groups that are asked for, by how "peers.GROUP.BYTES" begins; all without any. */
-export function chosenGroups(only: readonly string[]): readonly Group[] {
-  if (only.length === 0) return GROUPS;
-  const chosen = GROUPS.filter(({ name }) =>
+export function chosenGroups(only: readonly string[], pktGen?: string): readonly Group[] {
+  const all = groups(pktGen);
+  if (only.length === 0) return all;
+  const chosen = all.filter(({ name }) =>
     only.some((start) => `peers.${name}`.startsWith(start) || name.startsWith(start))
   );
   if (chosen.length > 0) return chosen;
   throw new Error(
     `Cannot compare "${only.join(", ")}": there is no such group of peers\nHint: They are ` +
-      GROUPS.map(({ name }) => name).join(", "),
+      all.map(({ name }) => name).join(", "),
   );
 }
 

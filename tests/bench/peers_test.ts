@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { hasProgram } from "../../bench/net/command.ts";
 import { freePages } from "../../bench/peers/hugepages.ts";
 import { packetsReceived } from "../../bench/peers/ovs.ts";
+import { receivedMpps } from "../../bench/peers/pkt_gen.ts";
 import { chosenGroups, peerLine } from "../../bench/peers/run.ts";
 import { packetsSent } from "../../bench/peers/testpmd.ts";
 import { gigabits } from "../../bench/run_net.ts";
@@ -71,6 +72,16 @@ main thread:
   assert.throws(() => packetsReceived(""), /No packets are told of/);
 });
 
+Deno.test("receivedMpps() is what pkt-gen's reports come to, after the first ones", () => {
+  const text = `
+447.345 main_thread [2781] 9.0 Mpps (9.000 Mpkts 4.320 Gbps in 1000000 usec) 512.00 avg_batch 0 min_space
+447.445 main_thread [2781] 2.434 Mpps (243.500 Kpkts 116.880 Mbps in 100000 usec) 512.00 avg_batch
+447.545 main_thread [2781] 1.5 Mpps (1.500 Mpkts 1.169 Gbps in 1000000 usec) 512.00 avg_batch
+`;
+  assert.equal(receivedMpps(text, 1), 1.7435 / 1.1);
+  assert.throws(() => receivedMpps(text, 3), /pkt-gen tells of no packets/);
+});
+
 Deno.test("gigabits() is what arrived, of TCP and of UDP", () => {
   const tcp = { sum_sent: { bits_per_second: 3e9 }, sum_received: { bits_per_second: 2.5e9 } };
   assert.equal(gigabits(JSON.stringify({ end: tcp })), 2.5);
@@ -89,6 +100,10 @@ Deno.test("groups of peers are chosen by how their names begin", () => {
   assert.deepEqual(chosenGroups(["hosts"]).map(({ name }) => name), ["hosts.60", "hosts.1500"]);
   assert.deepEqual(chosenGroups(["peers.memory.60"]).map(({ name }) => name), ["memory.60"]);
   assert.ok(chosenGroups([]).length >= 6);
+  assert.deepEqual(chosenGroups(["kernel.60"], "/x/pkt-gen").map(({ name }) => name), [
+    "kernel.60",
+  ]);
+  assert.throws(() => chosenGroups(["kernel"]), /no such group/);
   assert.throws(() => chosenGroups(["warp"]), /no such group of peers\nHint: They are memory\.60/);
 });
 
@@ -97,6 +112,20 @@ Deno.test("a peer's line has its figures, or says why there are none", () => {
   const line = peerLine({ ...result, spread: 0.1, repetitions: 5, valet_to_this: 1.4 });
   assert.match(line, /^memory\.60\.testpmd\.io +34\.4 +127\.0 +0\.268 +0\.100 +1\.40 x$/);
   assert.match(peerLine({ name: "peers.x.60.y", skipped: "no y" }), /^x\.60\.y +skipped: no y$/);
+});
+
+Deno.test("bench --peers skips the kernel's netmap in words where there is none", () => {
+  if ([...Deno.readDirSync("/dev")].some(({ name }) => name === "netmap")) return;
+  const folder = Deno.makeTempDirSync();
+  try {
+    Deno.writeTextFileSync(`${folder}/pkt-gen`, "");
+    const args = ["--peers", "--quick", "--netmap", folder, "--only", "kernel.60"];
+    const { success, output, errors } = bench(...args);
+    assert.ok(success, errors);
+    assert.match(output, /kernel\.60\.kernel_vale +skipped: this kernel has no netmap/);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
 
 Deno.test("bench --peers compares in memory, says what it skips, and leaves nothing behind", () => {
