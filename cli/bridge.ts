@@ -8,11 +8,10 @@
 import { parsePortName } from "../mod.ts";
 import { type BridgeOptions, runBridge } from "./bridge/run.ts";
 import { type Context, ExitStatus, UsageError } from "./context.ts";
-import { getopt, wholeNumber } from "./getopt.ts";
+import { wholeNumber } from "./getopt.ts";
+import { readArguments } from "./getopt_command.ts";
 import { logLine, nowMs } from "./log_line.ts";
-import { getoptString } from "./notation.ts";
 import type { CommandSpec } from "./table.ts";
-import { helpText } from "./usage.ts";
 
 const BURST = 1024, MOST_BURST = 8192;
 const WAIT_SECONDS = 4, MOST_WAIT_SECONDS = 100;
@@ -51,14 +50,9 @@ export const bridgeCommand: CommandSpec = {
 };
 
 async function bridge(args: readonly string[], context: Context): Promise<number> {
-  const isHelp = args.length === 1 && args[0] === "--help";
-  const { options, operands } = isHelp
-    ? { options: [], operands: [] }
-    : getopt(args, getoptString(bridgeCommand));
-  if (isHelp || options.some(({ letter }) => letter === "h")) {
-    context.stdout.write(helpText(bridgeCommand));
-    return ExitStatus.DONE;
-  }
+  const read = readArguments(bridgeCommand, args, context);
+  if (read === undefined) return ExitStatus.DONE;
+  const { options, operands } = read;
   const values = (letter: string): string[] =>
     options.filter((option) => option.letter === letter).map(({ value }) => value);
   const log = (where: string, text: string): void =>

@@ -6,12 +6,10 @@
  */
 
 import { type Context, ExitStatus, UsageError } from "./context.ts";
-import { getopt } from "./getopt.ts";
+import { readArguments } from "./getopt_command.ts";
 import { readLbOptions } from "./lb/options.ts";
 import { runLb } from "./lb/run.ts";
-import { getoptString } from "./notation.ts";
 import type { CommandSpec } from "./table.ts";
-import { helpText } from "./usage.ts";
 
 /** `lb`. */
 export const lbCommand: CommandSpec = {
@@ -54,14 +52,9 @@ export const lbCommand: CommandSpec = {
 };
 
 async function lb(args: readonly string[], context: Context): Promise<number> {
-  const isHelp = args.length === 1 && args[0] === "--help";
-  const { options, operands } = isHelp
-    ? { options: [], operands: [] }
-    : getopt(args, getoptString(lbCommand));
-  if (isHelp || options.some(({ letter }) => letter === "h")) {
-    context.stdout.write(helpText(lbCommand));
-    return ExitStatus.DONE;
-  }
+  const read = readArguments(lbCommand, args, context);
+  if (read === undefined) return ExitStatus.DONE;
+  const { options, operands } = read;
   if (operands.length > 0) throw new UsageError(`Unexpected argument '${operands[0]}'`);
   await runLb(readLbOptions(options), context);
   return ExitStatus.DONE;

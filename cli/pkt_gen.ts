@@ -6,12 +6,10 @@
  */
 
 import { type Context, ExitStatus, UsageError } from "./context.ts";
-import { getopt } from "./getopt.ts";
-import { getoptString } from "./notation.ts";
+import { readArguments } from "./getopt_command.ts";
 import { readOptions } from "./pkt_gen/options.ts";
 import { runPktGen } from "./pkt_gen/run.ts";
 import type { CommandSpec } from "./table.ts";
-import { helpText } from "./usage.ts";
 
 /** `pkt-gen`. */
 export const pktGenCommand: CommandSpec = {
@@ -129,15 +127,10 @@ export const pktGenCommand: CommandSpec = {
 };
 
 async function pktGen(args: readonly string[], context: Context): Promise<number> {
-  if (args.length === 1 && args[0] === "--help") return showHelp(context);
-  const { options, operands } = getopt(args, getoptString(pktGenCommand));
-  if (options.some(({ letter }) => letter === "h")) return showHelp(context);
+  const read = readArguments(pktGenCommand, args, context);
+  if (read === undefined) return ExitStatus.DONE;
+  const { options, operands } = read;
   if (operands.length > 0) throw new UsageError(`Unexpected argument '${operands[0]}'`);
   await runPktGen(readOptions(options, navigator.hardwareConcurrency), context);
-  return ExitStatus.DONE;
-}
-
-function showHelp({ stdout }: Context): number {
-  stdout.write(helpText(pktGenCommand));
   return ExitStatus.DONE;
 }
