@@ -226,8 +226,13 @@ Deno.test("a hook waits for its bridge, and is there again when the bridge is", 
         await scene.ok("vale-ctl", "-a", `vale0:${name}`);
       }}
     await until("it decides", stands("active"));
-    await scene.script("send_frames.ts", "vale0:vi0", "5");
-    assert.deepEqual(await arrived(scene), [0, 0, 5 * round]);
+    const [, , before] = await arrived(scene);
+    await until("packets go where it says", async () => {
+      await scene.script("send_frames.ts", "vale0:vi0", "5");
+      const [first, second, third] = await arrived(scene);
+      assert.deepEqual([first, second], [0, 0], "and nowhere else");
+      return third > before; // on a busy machine it may be too late for some
+    });
     await detach(scene);
   }
   await until("it waits", stands("waiting"));
@@ -374,11 +379,11 @@ Deno.test("what a hook writes to stdout and stderr is in the log", async () => {
 
 Deno.test("a daemon with a hook is not idle", async () => {
   await using scene = new DaemonScene();
-  await scene.ok("daemon", "start", "--idle", "0.2");
-  await scene.ok("hook", "load", "vale0", write(scene, "hook.ts", "export default () => 1;"));
-  const pid = await scene.pid();
-  await scene.script("ask_when_idle.ts", "600");
-  assert.equal(await scene.pid(), pid);
+  write(scene, "hook.ts", "export default () => 1;");
+  // Another command may come too late for a daemon that ends so soon
+  const pid = await scene.script("load_at_once.ts", "1", "vale0", scene.path("hook.ts"));
+  await scene.script("ask_when_idle.ts", "1500");
+  assert.equal(await scene.pid(), Number(pid));
 });
 
 Deno.test("valet hook stats and unload of a bridge without a hook fail", async () => {
