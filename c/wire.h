@@ -19,7 +19,7 @@
 struct sockaddr_un;
 
 #define WIRE_MAGIC 0x544c4156u /* "VALT" */
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 #define WIRE_BYTES_MAX (128 * 1024) /* of a packet, header included */
 #define WIRE_INSTANCE_BYTES 32
 /* Of the first request of a connection. A daemon that has no room for it answers it unheard. */
@@ -84,8 +84,10 @@ struct wire_port {
 	uint64_t if_offset; /* of its netmap_if */
 	uint64_t flags; /* NR_* */
 	uint32_t first[2], last[2]; /* rings bound, by direction (receive, transmit) */
-	uint32_t count[2]; /* rings of the port */
+	uint32_t count[2]; /* rings of the port, host rings too */
+	uint32_t listed_rx; /* where in the netmap_if's list the receive rings begin */
 	uint32_t is_pipe;
+	uint32_t is_on_bridge; /* or may be: addresses in slots (NS_INDIRECT) mean something */
 	uint32_t region_id; /* unique in the daemon */
 };
 

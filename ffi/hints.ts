@@ -20,6 +20,8 @@ const EXCLUSIVE = "The bridge is exclusive: show its token, netmap.bridge(name, 
 const NO_INTERFACE = 'There is no such interface: "ip link" lists those of the system, and ' +
   "netmap.createInterface() makes one";
 
+const GONE = "The network interface does not exist any more: close the port";
+
 const NO_DAEMON = 'No daemon runs: "valet daemon start" starts one, and so does any command of ' +
   'valet; { backend: "embedded" } needs none';
 const OTHER_DAEMON = 'The daemon is of another version of valet: "valet daemon stop" it';
@@ -45,18 +47,27 @@ const HINTS: Readonly<Record<string, Hint>> = {
     "The daemon that listens there is another user's: see VALET_SOCKET and XDG_RUNTIME_DIR",
   "open daemon EPROTO": OTHER_DAEMON,
 
-  "open EBUSY":
-    "Somebody has one of its rings open exclusively, or it is open and exclusive use was asked for",
-  "open ENXIO": ({ port = "", backend }) =>
+  "open EBUSY": ({ port = "", backend }) =>
+    "Somebody has one of its rings open exclusively, or it is open and exclusive use was asked for" +
+    (port.startsWith("vale") ? "" : "; or the interface is attached to a bridge" +
+      (backend === "embedded" ? ", or another process has it: a daemon shares it" : "")),
+  "open ENXIO": ({ port = "" }) =>
     port.startsWith("vale")
       ? "There is no such port or ring"
-      : backend === "kernel"
-      ? 'There is no such network interface ("ip link" lists them), or no such ring'
-      : "valet's engine has no network interfaces of the machine, only those of " +
-        'netmap.createInterface(); ports of a bridge are named like "vale0:a"',
-  "open EINVAL":
-    "A monitor needs the port to be open already. Else the port does not have what was asked for: VALE ports have no host rings; a ring index must be " +
-    "below the number of rings; a memory region must exist",
+      : 'There is no such network interface ("ip link" lists them, in this network namespace), or ' +
+        "no such ring",
+  "open EINVAL": ({ port = "" }) =>
+    "A monitor needs the port to be open already. Else the port does not have what was asked for: " +
+    "VALE ports have no host rings; a ring index must be below the number of rings; a memory region " +
+    "must exist" +
+    (port.startsWith("vale")
+      ? ""
+      : "; an interface must be an Ethernet, and its frames must fit in a buffer: " +
+        `"ip link set ${port} mtu 2048", or netmap.setMemoryParameters({ bufSize: 16384 })`),
+  "open ENOENT": 'There is no such network namespace: "ip netns" lists those with a name',
+  "open EPERM":
+    "The interfaces of the system are for root (CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF): " +
+    "run as root; with a daemon, that one: sudo valet daemon start",
   "open ENOMEM": ({ need, backend }) =>
     (need === undefined ? "" : `${need}. `) + "Fewer slots or rings need fewer buffers: " +
     '"vale0:a@conf:slots=256"; netmap.setMemoryParameters() makes regions larger' +
@@ -64,7 +75,12 @@ const HINTS: Readonly<Record<string, Hint>> = {
       ? ". A name of more than 15 characters on either side of the colon, more than 8 bridges " +
         "(max_bridges) or 252 ports give this error too"
       : ""),
-  "open EOPNOTSUPP": "This backend does not know one of the options in the name",
+  "open EOPNOTSUPP": ({ port = "", backend }) =>
+    "This backend does not know one of the options in the name" +
+    (port.startsWith("vale") || backend === "kernel"
+      ? ""
+      : "; or this kernel or interface cannot be reached that way: packet sockets take Linux 6.6, " +
+        "host rings take TAP interfaces (/dev/net/tun)"),
   "open EEXIST": "The name is taken by something that is not such a port",
   "open EMFILE": 'The process has too many open files: close some, or raise "ulimit -n"',
 
@@ -170,12 +186,18 @@ const HINTS: Readonly<Record<string, Hint>> = {
   "describe ENXIO": "There is no such port or interface",
   "describe ENOENT": "There is no such port or interface",
 
-  "poll EIO":
+  "poll EIO": ({ port = "" }) =>
+    (port.startsWith("vale") ? "" : `${GONE}. Or: `) +
     "The port that a monitor watched has been closed: open both again. Or head or cur of a ring was " +
     "not legal, so the ring was put back to where netmap has it: only slots from head to tail - 1 " +
     "may be passed",
-  "receive EIO": "The port that this monitor watched has been closed: open both again",
-  "send EIO": "Nothing can be sent on a monitor: open the port itself",
+  "receive EIO": ({ port = "" }) =>
+    port.startsWith("vale")
+      ? "The port that this monitor watched has been closed: open both again"
+      : `${GONE}. A monitor says so also when the port that it watches has been closed`,
+  "send EIO": ({ port = "" }) =>
+    (port.startsWith("vale") ? "" : `${GONE}. Or: `) +
+    "Nothing can be sent on a monitor: open the port itself",
   "send EBUSY":
     "Another thread is sending from the same ring, inside the bridge's lookup; what was put into the " +
     "ring is sent with the next sync",

@@ -263,7 +263,7 @@ export function readTableEntry(message: Message, index: number): TableEntry {
 }
 
 const NOT_ATTACHED = 0xffffffff;
-const KINDS = ["ephemeral", "persistent", "pipe", "monitor", "null", "nic"] as const;
+const KINDS = ["ephemeral", "persistent", "pipe", "monitor", "null", "nic", "nic"] as const;
 
 function readDevice(word: number): Pick<PortCounters, "device" | "xdpMode"> {
   const kind = DEVICES[word & PORT.deviceKind] ?? "auto";

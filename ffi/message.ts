@@ -48,6 +48,12 @@ export const ValetRequest = {
   ATTACH: 0x5620,
 } as const;
 
+/** Own options of a REGISTER. */
+export const ValetOption = {
+  /** Which of the system's interfaces is meant. */
+  INTERFACE: 0x5601,
+} as const;
+
 /** `struct valet_req_bridge`. */
 export const BRIDGE = {
   size: 32,
@@ -101,6 +107,14 @@ export const ATTACH = {
   socket: 176,
   peer: 284,
   socketBytes: 108,
+} as const;
+
+/** `struct valet_opt_interface`. */
+export const INTERFACE_OPTION = {
+  size: 136,
+  device: 24,
+  namespace: 28,
+  namespaceBytes: 108,
 } as const;
 
 /** `struct valet_req_port`; `drops` are u64 in the order of {@linkcode DROP_CAUSES}. */
@@ -218,6 +232,11 @@ export class Message {
   setText(at: number, size: number, value: string): this {
     writeName(this.bytes.subarray(BODY + at, BODY + at + size), value);
     return this;
+  }
+
+  /** The same at a place in the message, in an option. */
+  writeText(at: number, size: number, value: string | number): void {
+    writeName(this.bytes.subarray(at, at + size), String(value));
   }
 
   /** Writes a u64 of the body. */

@@ -19,6 +19,7 @@ import type { Message } from "./message.ts";
 import { Port } from "./port.ts";
 import { parsePortName, type PortConfig, type PortFlags, type PortName } from "./port_name.ts";
 import { Region } from "./region.ts";
+import { addInterface, type InterfaceChoice } from "./interface_option.ts";
 import { addOffsets, type OffsetOptions, offsetsOf } from "./offset_option.ts";
 import { checkHeaderLength, readPools } from "./requests.ts";
 import { shortageOf } from "./shortage.ts";
@@ -29,7 +30,7 @@ import { shortageOf } from "./shortage.ts";
  * Sizes count only when opening creates the port, and netmap may cut them to its limits: look at the
  * rings.
  */
-export interface PortOptions {
+export interface PortOptions extends InterfaceChoice {
   /** Slots per ring, of all rings. */
   slots?: number | undefined;
   /** Slots per transmit ring. */
@@ -131,6 +132,7 @@ export function openPort(
     }
     const message = register(descriptor, portName, options);
     if (external !== undefined) addExternalMemory(message, external);
+    addInterface(message, options);
     const maxOffset = addOffsets(message, offsetsOf(portName.offset, options.offset));
     const result = descriptor.tryControl("open", portName.name);
     if (result < 0) throw failure(result, descriptor, portName);

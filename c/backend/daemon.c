@@ -211,7 +211,7 @@ static struct netmap_ring *ring_at(const struct client *client, enum direction d
 {
 	const struct wire_port *port = &client->port;
 	const struct netmap_if *nifp = (void *)(client->memory + port->if_offset);
-	uint32_t slot = direction == TX ? index : port->count[TX] + 1 + index;
+	uint32_t slot = direction == TX ? index : port->listed_rx + index;
 	uint64_t entry = port->if_offset + sizeof(*nifp) + slot * sizeof(nifp->ring_ofs[0]), at;
 
 	if (entry > port->region_bytes - sizeof(nifp->ring_ofs[0]))
@@ -232,7 +232,7 @@ static int find_rings(struct client *client)
 	for (int d = RX; d <= TX; d++) {
 		uint32_t count = port->last[d] - port->first[d];
 
-		if (port->count[d] > 65536 || port->last[d] > port->count[d] ||
+		if (port->count[d] > 65536 || port->listed_rx > 65536 || port->last[d] > port->count[d] ||
 		    port->first[d] > port->last[d])
 			return -EPROTO;
 		client->rings[d] = calloc(count + 1, sizeof(struct netmap_ring *));

@@ -157,6 +157,9 @@ static int sync_here(struct netmap_ring *ring, struct csb *csb)
 	uint32_t hwtail = load_ordered(&csb->ktoa.hwtail);
 	uint32_t hwcur = read_once(&csb->ktoa.hwcur);
 
+	/* The interface is gone, for one: the daemon says so. */
+	if (read_once(&csb->ktoa.by_request) & CSB_ALWAYS)
+		return 0;
 	if (read_once(&ring->head) != hwcur ||
 	    !is_legal(ring, hwcur, hwtail, hwcur, read_once(&ring->cur)))
 		return 0;
@@ -295,7 +298,7 @@ static void hand_over(const struct client *client, enum direction direction,
 {
 	struct csb *csb = csb_of(ring);
 
-	if (direction == TX && !client->port.is_pipe)
+	if (direction == TX && client->port.is_on_bridge)
 		bring_indirect(client, ring, read_once(&csb->ktoa.hwcur), head);
 	write_once(&csb->atok.cur, cur);
 	store_release(&csb->atok.head, head);

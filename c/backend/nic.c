@@ -13,16 +13,16 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "../device/device.h"
 #include "../engine/batch.h"
 #include "../engine/monitor.h"
 #include "../engine/waiter.h"
+#include "nic_device.h"
+#include "nic_port.h"
 
 enum {
 	BATCH_FRAMES = VALET_BATCH_PACKETS,
@@ -313,72 +313,6 @@ static void *pump_thread(void *argument)
 
 /* ---- for the engine ---- */
 
-/* A path to a network namespace, as ip-netns(8) names it. */
-static int netns_open(const struct nic_request *request)
-{
-	char path[VALET_NETNS_BYTES + 32];
-	const char *name = request->netns;
-	int fd;
-
-	if (!name[0] && !request->pid)
-		return -1; /* that of this thread */
-	if (!name[0])
-		snprintf(path, sizeof(path), "/proc/%u/ns/net", request->pid);
-	else if (strspn(name, "0123456789") == strlen(name))
-		snprintf(path, sizeof(path), "/proc/%s/ns/net", name);
-	else
-		snprintf(path, sizeof(path), "%s%s", strchr(name, '/') ? "" : "/run/netns/", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-static const enum device_kind kinds[VALET_DEVICES] = {
-	[VALET_DEVICE_AUTO] = DEVICE_AUTO,
-	[VALET_DEVICE_AF_XDP] = DEVICE_AF_XDP,
-	[VALET_DEVICE_AF_PACKET] = DEVICE_AF_PACKET,
-	[VALET_DEVICE_TAP] = DEVICE_TAP,
-	[VALET_DEVICE_STREAM] = DEVICE_STREAM,
-	[VALET_DEVICE_DGRAM] = DEVICE_DGRAM,
-};
-
-/* As struct valet_req_port has it. */
-static uint32_t device_number(const struct device *device)
-{
-	uint32_t number = VALET_DEVICES;
-
-	while (--number && kinds[number] != device->ops->kind)
-		;
-	return number | (device->mode & DEVICE_NATIVE ? VALET_DEVICE_NATIVE : 0) |
-	       (device->mode & DEVICE_ZERO_COPY ? VALET_DEVICE_ZERO_COPY : 0);
-}
-
-static int is_socket(const struct nic_request *request)
-{
-	return request->device == VALET_DEVICE_STREAM || request->device == VALET_DEVICE_DGRAM;
-}
-
-static int devices_open(const struct nic_request *request, struct nic *nic)
-{
-	struct device_request want = {
-		.kind = kinds[request->device],
-		/* Sockets' paths are the same everywhere, and to go elsewhere takes privileges. */
-		.netns_fd = is_socket(request) ? -1 : netns_open(request),
-		.queues = request->rings,
-		.host_side = request->host_side,
-	};
-	int rc;
-
-	if (want.netns_fd < -1)
-		return want.netns_fd;
-	memcpy(want.name, request->name, sizeof(want.name));
-	memcpy(want.socket, request->socket, sizeof(want.socket));
-	memcpy(want.peer, request->peer, sizeof(want.peer));
-	rc = device_open(&want, &nic->device[NIC_INTERFACE], &nic->device[NIC_HOST]);
-	if (want.netns_fd >= 0)
-		close(want.netns_fd);
-	return rc;
-}
-
 static int nic_open(const struct nic_request *request, struct nic **out,
 		    struct nic_shape *shape)
 {
@@ -393,7 +327,7 @@ static int nic_open(const struct nic_request *request, struct nic **out,
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&nic->ended, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	rc = devices_open(request, nic);
+	rc = nic_device_open(request, &nic->device[NIC_INTERFACE], &nic->device[NIC_HOST]);
 	if (rc < 0) {
 		nic_free(nic);
 		return rc;
@@ -403,7 +337,7 @@ static int nic_open(const struct nic_request *request, struct nic **out,
 		if (!nic->device[side])
 			continue;
 		shape->header_bytes[side] = nic->device[side]->header_bytes;
-		shape->device[side] = device_number(nic->device[side]);
+		shape->device[side] = nic_device_number(nic->device[side]);
 	}
 	*out = nic;
 	return 0;
@@ -563,4 +497,5 @@ const struct nic_host nic_devices = {
 	.start = nic_start,
 	.stop = nic_stop,
 	.poll = nic_poll,
+	.ports = &nic_ports,
 };

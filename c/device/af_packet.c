@@ -62,7 +62,9 @@ struct queue {
 struct af_packet {
 	struct device device;
 	struct link link;
-	int ingress, egress; /* links of programs */
+	struct program_marks marks;
+	uint32_t host_index; /* of the host's side; 0: there is none */
+	int ingress, egress; /* links of programs; -1: not taken */
 	struct queue queues[DEVICE_QUEUES_MAX];
 };
 
@@ -339,6 +341,30 @@ static int bind_to(int fd, uint32_t index, uint16_t protocol)
 	return bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 }
 
+static void give_up(int *program)
+{
+	close_fd(*program);
+	*program = -1;
+}
+
+/* The stack stops hearing the interface before we hear it, and sends through it no more. */
+static int af_packet_take(struct device *device, int received, int sent)
+{
+	struct af_packet *packet = of(device);
+	int rc = 0;
+
+	if (!sent)
+		give_up(&packet->egress);
+	if (!received)
+		give_up(&packet->ingress);
+	if (received && packet->ingress < 0)
+		rc = packet->ingress = program_on_ingress(packet->link.index, &packet->marks);
+	if (rc >= 0 && sent && packet->egress < 0)
+		rc = packet->egress = program_on_egress(packet->link.index, packet->host_index,
+							&packet->marks);
+	return rc < 0 ? rc : 0;
+}
+
 /* The ring of a socket. */
 static int make_ring(struct queue *queue, uint32_t queues)
 {
@@ -482,6 +508,7 @@ static const struct device_ops operations = {
 	.send = af_packet_send,
 	.fd = af_packet_fd,
 	.state = af_packet_state,
+	.take = af_packet_take,
 	.close = af_packet_close,
 };
 
@@ -497,16 +524,15 @@ int af_packet_open(const struct link *link, uint32_t queues, uint32_t host_index
 					   .queues = queues,
 					   .header_bytes = HEADER_BYTES };
 	packet->link = *link;
+	packet->marks = *marks;
+	packet->host_index = host_index;
 	packet->ingress = packet->egress = -1;
 	for (uint32_t q = 0; q < DEVICE_QUEUES_MAX; q++)
 		packet->queues[q].receiver = packet->queues[q].sender = -1;
 	rc = open_queues(packet, marks);
-	/* The stack stops hearing the interface before we hear it, and sends through it no more. */
 	if (rc == 0)
-		rc = packet->ingress = program_on_ingress(link->index, marks);
-	if (rc >= 0)
-		rc = packet->egress = program_on_egress(link->index, host_index, marks);
-	if (rc >= 0)
+		rc = af_packet_take(&packet->device, 1, 1);
+	if (rc == 0)
 		rc = bind_queues(packet, marks);
 	if (rc < 0) {
 		packet->link.fd = -1; /* the caller's until all is well */

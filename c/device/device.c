@@ -82,33 +82,63 @@ static int open_here(const struct device_request *request, struct device **devic
 struct visit {
 	const struct device_request *request;
 	struct device **device, **host_side;
+	struct device_found *found; /* to look only */
 	int result;
 };
 
-static void *visit(void *argument)
+static int find_here(const struct device_request *request, struct device_found *found)
+{
+	struct link link;
+	int rc = link_look(&link, request->name);
+
+	if (rc < 0)
+		return rc;
+	*found = (struct device_found){ link.index, link.mtu, queues_of(request, &link) };
+	link_release(&link);
+	return 0;
+}
+
+static int do_here(const struct visit *visit)
+{
+	if (visit->found)
+		return find_here(visit->request, visit->found);
+	return open_here(visit->request, visit->device, visit->host_side);
+}
+
+static void *do_there(void *argument)
 {
 	struct visit *visit = argument;
 
-	if (setns(visit->request->netns_fd, CLONE_NEWNET) < 0)
-		visit->result = -errno;
-	else
-		visit->result = open_here(visit->request, visit->device, visit->host_side);
+	visit->result = setns(visit->request->netns_fd, CLONE_NEWNET) < 0 ? -errno : do_here(visit);
 	return NULL;
 }
 
 /* A thread of its own goes there, so that no other ever is in the wrong one. */
-int device_open(const struct device_request *request, struct device **device,
-		struct device **host_side)
+static int visit(struct visit *visit)
 {
-	struct visit there = { .request = request, .device = device, .host_side = host_side };
 	pthread_t thread;
 	int rc;
 
-	if (request->netns_fd < 0)
-		return open_here(request, device, host_side);
-	rc = -pthread_create(&thread, NULL, visit, &there);
+	if (visit->request->netns_fd < 0)
+		return do_here(visit);
+	rc = -pthread_create(&thread, NULL, do_there, visit);
 	if (rc < 0)
 		return rc;
 	pthread_join(thread, NULL);
-	return there.result;
+	return visit->result;
+}
+
+int device_open(const struct device_request *request, struct device **device,
+		struct device **host_side)
+{
+	struct visit open = { .request = request, .device = device, .host_side = host_side };
+
+	return visit(&open);
+}
+
+int device_find(const struct device_request *request, struct device_found *found)
+{
+	struct visit look = { .request = request, .found = found };
+
+	return visit(&look);
 }

@@ -98,6 +98,12 @@ struct device_ops {
 	int (*watch)(struct device *device);
 	/* Any thread may ask. */
 	enum device_state (*state)(struct device *device);
+	/*
+	 * What of an interface is ours: what it receives, and what the host's stack sends through
+	 * it; at first both. The rest goes its way as if nobody had the interface, but may be
+	 * received as well. NULL: it is always both.
+	 */
+	int (*take)(struct device *device, int received, int sent);
 	/* Leaves the interface as it was. */
 	void (*close)(struct device *device);
 };
@@ -108,6 +114,15 @@ struct device_ops {
  */
 int device_open(const struct device_request *request, struct device **device,
 		struct device **host_side);
+
+struct device_found {
+	uint32_t index; /* in its network namespace */
+	uint32_t mtu;
+	uint32_t queues; /* that device_open() would give */
+};
+
+/* Looks at an interface, and needs no privileges. -ENODEV; -EOPNOTSUPP: it is no Ethernet. */
+int device_find(const struct device_request *request, struct device_found *found);
 
 static inline void device_close(struct device *device)
 {

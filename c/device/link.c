@@ -58,18 +58,31 @@ static int look_up(struct link *link)
 	return rc;
 }
 
-int link_take(struct link *link, const char *name)
+/* A socket of the namespace, and what the name is there. */
+static int find(struct link *link, const char *name)
 {
-	int rc;
-
 	memset(link, 0, sizeof(*link));
+	link->fd = -1;
 	if (strlen(name) >= sizeof(link->name))
 		return -ENODEV;
 	strcpy(link->name, name);
 	link->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (link->fd < 0)
-		return -errno;
-	rc = look_up(link);
+	return link->fd < 0 ? -errno : look_up(link);
+}
+
+int link_look(struct link *link, const char *name)
+{
+	int rc = find(link, name);
+
+	if (rc < 0)
+		link_release(link);
+	return rc;
+}
+
+int link_take(struct link *link, const char *name)
+{
+	int rc = find(link, name);
+
 	if (rc == 0)
 		rc = claim(link);
 	if (rc < 0)

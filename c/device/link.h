@@ -21,6 +21,8 @@ struct link {
  * end of the process. -ENODEV, -EBUSY, -EOPNOTSUPP: it is no Ethernet.
  */
 int link_take(struct link *link, const char *name);
+/* The same without taking it. */
+int link_look(struct link *link, const char *name);
 void link_release(struct link *link);
 enum device_state link_state(const struct link *link);
 /* Queues that the interface has, of the direction that has more; 1 if it does not say. */

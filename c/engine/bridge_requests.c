@@ -226,10 +226,11 @@ static int lookup_set(struct bridge *bridge, struct valet_req_lookup *body)
 static int port_get_report(struct descriptor *descriptor, struct nmreq_header *header)
 {
 	struct port *port = descriptor->port;
-	int rc = port ? 0 : -ENXIO;
+	int rc = port || header->nr_name[0] ? 0 : -ENXIO;
 
-	if (header->nr_name[0])
-		rc = port_find(descriptor->engine, header->nr_name, NULL, 0, &port);
+	/* Its own name may be that of an interface in another network namespace. */
+	if (header->nr_name[0] && !(port && !strcmp(header->nr_name, port->name)))
+		rc = port_find(descriptor, header->nr_name, NULL, 0, &port);
 	if (rc == 0)
 		port_report(port, request_body(header));
 	return rc;

@@ -11,8 +11,9 @@
 
 /* ---- information ---- */
 
-static int port_info(struct engine *engine, struct nmreq_header *header)
+static int port_info(struct descriptor *descriptor, struct nmreq_header *header)
 {
+	struct engine *engine = descriptor->engine;
 	struct nmreq_port_info_get *body = request_body(header);
 	struct port_shape shape = {
 		.count = { body->nr_rx_rings, body->nr_tx_rings },
@@ -31,7 +32,7 @@ static int port_info(struct engine *engine, struct nmreq_header *header)
 		body->nr_mem_id = region->mem_id;
 		return 0;
 	}
-	rc = port_find(engine, header->nr_name, &shape, body->nr_mem_id, &port);
+	rc = port_find(descriptor, header->nr_name, &shape, body->nr_mem_id, &port);
 	if (rc < 0)
 		return rc;
 	*body = (struct nmreq_port_info_get){
@@ -40,13 +41,15 @@ static int port_info(struct engine *engine, struct nmreq_header *header)
 		.nr_rx_slots = port->slots[RX],
 		.nr_tx_rings = (uint16_t)port->count[TX],
 		.nr_rx_rings = (uint16_t)port->count[RX],
+		.nr_host_tx_rings = (uint16_t)port->host_count[TX],
+		.nr_host_rx_rings = (uint16_t)port->host_count[RX],
 		.nr_mem_id = port->region->mem_id,
 	};
 	port_drop_unused(port);
 	return 0;
 }
 
-static int pools_info(struct engine *engine, struct nmreq_header *header)
+static int pools_info(struct descriptor *descriptor, struct nmreq_header *header)
 {
 	struct nmreq_pools_info *body = request_body(header);
 	struct port_shape shape = { 0 };
@@ -54,7 +57,7 @@ static int pools_info(struct engine *engine, struct nmreq_header *header)
 	struct port *port;
 	int rc;
 
-	rc = port_find(engine, header->nr_name, &shape, body->nr_mem_id, &port);
+	rc = port_find(descriptor, header->nr_name, &shape, body->nr_mem_id, &port);
 	if (rc < 0)
 		return rc;
 	pool = port->region->pool;
@@ -76,7 +79,7 @@ static int pools_info(struct engine *engine, struct nmreq_header *header)
 }
 
 /* The length of the virtio-net header in front of each frame of a port. */
-static int port_header(struct engine *engine, struct nmreq_header *header)
+static int port_header(struct descriptor *descriptor, struct nmreq_header *header)
 {
 	struct nmreq_port_hdr *body = request_body(header);
 	int is_set = header->nr_reqtype == NETMAP_REQ_PORT_HDR_SET;
@@ -86,7 +89,7 @@ static int port_header(struct engine *engine, struct nmreq_header *header)
 	if (is_set && body->nr_hdr_len != 0 && body->nr_hdr_len != VNET_HEADER_BYTES &&
 	    body->nr_hdr_len != VNET_HEADER_BYTES_MAX)
 		return -EINVAL;
-	rc = port_find(engine, header->nr_name, NULL, 0, &port);
+	rc = port_find(descriptor, header->nr_name, NULL, 0, &port);
 	if (rc < 0)
 		return rc == -ENODEV && is_set ? -ENXIO : rc;
 	if (!is_set) {
@@ -166,14 +169,14 @@ static int delete_interface(struct engine *engine, struct nmreq_header *header)
 
 /* ---- dispatch ---- */
 
-static int polling(struct engine *engine, struct nmreq_header *header)
+static int polling(struct descriptor *descriptor, struct nmreq_header *header)
 {
 	struct port_path path;
 	struct port *port;
 	int rc = vale_path_parse(header->nr_name, &path);
 
 	if (rc == 0)
-		rc = port_find(engine, header->nr_name, NULL, 0, &port);
+		rc = port_find(descriptor, header->nr_name, NULL, 0, &port);
 	if (rc < 0)
 		return rc;
 	return nic_polling(port, header->nr_reqtype == NETMAP_REQ_VALE_POLLING_ENABLE
@@ -189,7 +192,7 @@ static int execute(struct descriptor *descriptor, struct nmreq_header *header)
 	case NETMAP_REQ_REGISTER:
 		return control_register(descriptor, header);
 	case NETMAP_REQ_PORT_INFO_GET:
-		return port_info(engine, header);
+		return port_info(descriptor, header);
 	case NETMAP_REQ_VALE_ATTACH:
 		return control_attach(descriptor, header);
 	case NETMAP_REQ_VALE_DETACH:
@@ -198,16 +201,16 @@ static int execute(struct descriptor *descriptor, struct nmreq_header *header)
 		return control_list(engine, header);
 	case NETMAP_REQ_PORT_HDR_SET:
 	case NETMAP_REQ_PORT_HDR_GET:
-		return port_header(engine, header);
+		return port_header(descriptor, header);
 	case NETMAP_REQ_VALE_NEWIF:
 		return new_interface(engine, header);
 	case NETMAP_REQ_VALE_DELIF:
 		return delete_interface(engine, header);
 	case NETMAP_REQ_VALE_POLLING_ENABLE:
 	case NETMAP_REQ_VALE_POLLING_DISABLE:
-		return polling(engine, header);
+		return polling(descriptor, header);
 	case NETMAP_REQ_POOLS_INFO_GET:
-		return pools_info(engine, header);
+		return pools_info(descriptor, header);
 	case NETMAP_REQ_CSB_ENABLE:
 		return control_csb_enable(descriptor, header);
 	case NETMAP_REQ_SYNC_KLOOP_START:

@@ -24,10 +24,10 @@ int vale_path_parse(const char *name, struct port_path *out);
  * The port of that name. With a shape, one that does not exist is made, where opening makes it. The
  * caller gets no reference: port_drop_unused() when it does not keep the port open.
  */
-int port_find(struct engine *engine, const char *name, struct port_shape *shape, uint16_t mem_id,
-	      struct port **out);
+int port_find(const struct descriptor *asking, const char *name, struct port_shape *shape,
+	      uint16_t mem_id, struct port **out);
 /* The same, in a region (NULL: one of its own) if it is made. */
-int port_find_in(struct engine *engine, const char *name, struct port_shape *shape,
+int port_find_in(const struct descriptor *asking, const char *name, struct port_shape *shape,
 		 struct region *region, struct port **out);
 /* Removes a port that exists only while it is open, and isn't. */
 void port_drop_unused(struct port *port);

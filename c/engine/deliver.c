@@ -291,11 +291,20 @@ static void deliver_plain(const struct batch *batch, struct ring *ring, const ui
 		fill_with(batch, ring, numbers, count, room, 0);
 }
 
+/* The most slots that a packet may take which is cut into segments. */
+static uint32_t segment_slots(const struct conversion *conversion, uint32_t number)
+{
+	const uint16_t one = (uint16_t)number;
+
+	return convert_slots(conversion, &one, 1);
+}
+
 /* Packets for one ring: two lists of numbers, each in order of sending. */
 struct pending {
 	const uint16_t *unicast; /* NULL: packets 0 to count - 1 */
 	const uint16_t *flood;
 	uint32_t count, floods;
+	int is_kept; /* what does not fit now is tried again, and not lost */
 };
 
 /* The first that does not fit ends it: a later one must not overtake. The rest stays pending. */
@@ -322,6 +331,9 @@ static void deliver_some(struct batch *batch, struct ring *ring, struct pending 
 
 		if (batch->packet[number].fragments > room.left)
 			break;
+		/* As several, it would be dropped where they do not fit. */
+		if (pending->is_kept && !straight && segment_slots(&conversion, number) > room.left)
+			break;
 		if (straight)
 			deliver_packet(batch, ring, &batch->packet[number], &room);
 		else
@@ -337,8 +349,10 @@ static void deliver_some(struct batch *batch, struct ring *ring, struct pending 
 			batch->order[i] = (uint16_t)i;
 		unicast = batch->order;
 	}
-	*pending = (struct pending){ unicast ? unicast + u : NULL, flood ? flood + f : NULL,
-				     count - u, floods - f };
+	pending->unicast = unicast ? unicast + u : NULL;
+	pending->flood = flood ? flood + f : NULL;
+	pending->count = count - u;
+	pending->floods = floods - f;
 }
 
 /*
@@ -364,7 +378,7 @@ static void deliver_patiently(struct batch *batch, struct ring *ring, struct pen
 void deliver(struct batch *batch, struct ring *ring, const uint16_t *unicast, uint32_t count,
 	     const uint16_t *flood, uint32_t floods)
 {
-	struct pending pending = { unicast, flood, count, floods };
+	struct pending pending = { unicast, flood, count, floods, 0 };
 
 	if (!read_once(&ring->opens)) {
 		ring_drop(ring, VALET_DROP_NOT_OPEN, count + floods);
@@ -375,4 +389,27 @@ void deliver(struct batch *batch, struct ring *ring, const uint16_t *unicast, ui
 		deliver_patiently(batch, ring, &pending);
 	if (pending.count + pending.floods)
 		ring_drop(ring, VALET_DROP_RING_FULL, pending.count + pending.floods);
+}
+
+uint32_t deliver_from(struct batch *batch, struct ring *ring, uint32_t first)
+{
+	struct conversion conversion = conversion_of(batch, ring);
+	struct pending pending = { .count = batch->packets - first, .is_kept = 1 };
+
+	while (pending.count) {
+		uint32_t before = pending.count;
+
+		for (uint32_t i = 0; i < pending.count; i++)
+			batch->order[i] = (uint16_t)(batch->packets - pending.count + i);
+		pending.unicast = batch->order;
+		deliver_some(batch, ring, &pending);
+		if (pending.count != before)
+			continue;
+		/* It may have room for it some day. */
+		if (segment_slots(&conversion, batch->packets - pending.count) < ring->slots)
+			break;
+		ring_drop(ring, VALET_DROP_RING_FULL, 1);
+		pending.count--;
+	}
+	return batch->packets - pending.count;
 }

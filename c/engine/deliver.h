@@ -25,4 +25,10 @@ struct room {
 void deliver(struct batch *batch, struct ring *ring, const uint16_t *unicast, uint32_t count,
 	     const uint16_t *flood, uint32_t floods);
 
+/*
+ * The batch's packets from number `first` on, as far as there is room for them now. Returns the first
+ * that is left. One that the ring could never hold is dropped and counted.
+ */
+uint32_t deliver_from(struct batch *batch, struct ring *ring, uint32_t first);
+
 #endif

@@ -50,7 +50,7 @@ int engine_idle(struct engine *engine)
 	int idle;
 
 	pthread_mutex_lock(&engine->control);
-	idle = !engine->descriptors && !engine->interfaces && !engine->nics &&
+	idle = !engine->descriptors && !engine->interfaces && !engine->nics && !engine->hardware &&
 	       !exclusive_bridges(engine) &&
 	       !engine_reclaim(engine);
 	pthread_mutex_unlock(&engine->control);

@@ -33,6 +33,7 @@ struct engine {
 	struct region *regions; /* the others, newest first */
 	struct port *interfaces; /* persistent ports */
 	struct port *pipes; /* masters */
+	struct port *hardware; /* interfaces of the system that are open by name, or have pipes */
 	uint32_t nics; /* ports that threads of the host may still use */
 	uint32_t bridge_limit; /* bridges ever used are below it */
 	struct bridge bridges[BRIDGES_MAX];
@@ -50,6 +51,7 @@ struct descriptor {
 	uint32_t csb_mode; /* a sync loop does the syncs: see csb_mode.h */
 	int memory_fd; /* file of the request's EXTMEM option, from another process; -1: none */
 	uint32_t pid; /* of the process that has it; 0: this one. The host's to set */
+	const struct valet_opt_interface *interface; /* of its REGISTER in progress; or NULL */
 	uint32_t extras; /* buffers handed out with it */
 	struct shortage shortage; /* why its last REGISTER failed with ENOMEM */
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "hardware.h"
 #include "monitor.h"
 
 struct port *bridge_port_find(struct bridge *bridge, const char *name)
@@ -59,6 +60,9 @@ void port_drop_unused(struct port *port)
 	} else if (port->kind == VALET_PORT_MONITOR) {
 		monitor_stop(port);
 		port_put(port);
+	} else if (port->kind == VALET_PORT_HARDWARE) {
+		list_remove(&port->engine->hardware, port);
+		port_put(port);
 	} else if (port->auto_delete) {
 		list_remove(&port->engine->interfaces, port);
 		port_put(port);
@@ -87,12 +91,14 @@ static int make_ephemeral(struct engine *engine, const struct port_path *path,
 	return rc;
 }
 
-static int find_base(struct engine *engine, const struct port_path *path, struct port_shape *shape,
-		     struct region *region, struct port **out)
+static int find_base(const struct descriptor *asking, const struct port_path *path,
+		     struct port_shape *shape, struct region *region, struct port **out)
 {
+	struct engine *engine = asking->engine;
+
 	if (!path->bridge[0]) {
 		*out = interface_find(engine, path->port);
-		return *out ? 0 : -ENXIO;
+		return *out ? 0 : hardware_find(asking, path->port, shape != NULL, region, out);
 	}
 	*out = bridge_port_find(bridge_find(engine, path->bridge), path->port);
 	if (*out)
@@ -122,12 +128,13 @@ static struct port *pipe_find(struct port *parent, const char *id)
 	return NULL;
 }
 
-static int find_pipe(struct engine *engine, const struct port_path *path, struct port_shape *shape,
-		     struct region *region, struct port **out)
+static int find_pipe(const struct descriptor *asking, const struct port_path *path,
+		     struct port_shape *shape, struct region *region, struct port **out)
 {
+	struct engine *engine = asking->engine;
 	struct port_shape parent_shape = shape ? *shape : (struct port_shape){ 0 };
 	struct port *parent, *master;
-	int rc = find_base(engine, path, shape ? &parent_shape : NULL, region, &parent);
+	int rc = find_base(asking, path, shape ? &parent_shape : NULL, region, &parent);
 
 	if (rc == -ENXIO && shape && path->port[0] && strlen(path->port) < NM_BDG_IFNAMSIZ) {
 		rc = interface_create(engine, path->port, &parent_shape, region, &parent);
@@ -157,16 +164,16 @@ static int find_pipe(struct engine *engine, const struct port_path *path, struct
 	return 0;
 }
 
-int port_find(struct engine *engine, const char *name, struct port_shape *shape, uint16_t mem_id,
-	      struct port **out)
+int port_find(const struct descriptor *asking, const char *name, struct port_shape *shape,
+	      uint16_t mem_id, struct port **out)
 {
 	struct region *region = NULL;
-	int rc = mem_id ? engine_region_find(engine, mem_id, &region) : 0;
+	int rc = mem_id ? engine_region_find(asking->engine, mem_id, &region) : 0;
 
-	return rc < 0 ? rc : port_find_in(engine, name, shape, region, out);
+	return rc < 0 ? rc : port_find_in(asking, name, shape, region, out);
 }
 
-int port_find_in(struct engine *engine, const char *name, struct port_shape *shape,
+int port_find_in(const struct descriptor *asking, const char *name, struct port_shape *shape,
 		 struct region *region, struct port **out)
 {
 	struct port_path path;
@@ -175,6 +182,6 @@ int port_find_in(struct engine *engine, const char *name, struct port_shape *sha
 	if (rc < 0)
 		return rc;
 	if (path.pipe)
-		return find_pipe(engine, &path, shape, region, out);
-	return find_base(engine, &path, shape, region, out);
+		return find_pipe(asking, &path, shape, region, out);
+	return find_base(asking, &path, shape, region, out);
 }

@@ -465,7 +465,12 @@ int bridge_forward_frames(struct ring *ring, const struct fragment *frames, uint
 	batch->header_bytes = read_once(&ring->port->header_bytes);
 	batch->is_offset = 0;
 	while (at < count) {
-		at += gather_frames(ring, batch, frames + at, count - at);
+		uint64_t bytes;
+		uint32_t taken = gather_frames(ring, batch, frames + at, count - at, &bytes);
+
+		at += taken;
+		count_add(&ring->packets, taken);
+		count_add(&ring->bytes, bytes);
 		if (forward_batch(&view, ring, batch) < 0)
 			rc = -ECANCELED;
 	}

@@ -214,8 +214,11 @@ uint32_t gather(struct ring *ring, struct batch *batch, uint32_t at, uint32_t he
 
 /* ---- frames that are in no slot ---- */
 
-/* One frame, header first, in as many fragments as the receivers' buffers take. */
-static void gather_frame(struct ring *ring, struct batch *batch, struct fragment frame)
+/*
+ * One frame, header first, in as many fragments as the receivers' buffers take. What it cannot be is
+ * counted at the ring. Returns its bytes.
+ */
+static uint32_t gather_frame(struct ring *ring, struct batch *batch, struct fragment frame)
 {
 	struct fragment part[NETMAP_MAX_FRAGS];
 	enum valet_drop fault = VALET_DROP_FRAGMENTS;
@@ -226,22 +229,21 @@ static void gather_frame(struct ring *ring, struct batch *batch, struct fragment
 			.data = frame.data + at,
 			.length = frame.length - at < most ? frame.length - at : most,
 		};
-	count_add(&ring->packets, 1);
-	count_add(&ring->bytes, frame.length);
 	if (at == frame.length)
 		fault = parts ? add_packet(ring, batch, part, parts) : VALET_DROP_TOO_SHORT;
 	if (fault != VALET_DROP_CAUSES)
 		ring_drop(ring, fault, 1);
+	return frame.length;
 }
 
 uint32_t gather_frames(struct ring *ring, struct batch *batch, const struct fragment *frames,
-		       uint32_t count)
+		       uint32_t count, uint64_t *bytes)
 {
-	uint64_t before = ring->bytes;
 	uint32_t at = 0;
 
+	*bytes = 0;
 	batch_empty(batch);
-	while (at < count && batch_has_room(batch, ring->bytes - before))
-		gather_frame(ring, batch, frames[at++]);
+	while (at < count && batch_has_room(batch, *bytes))
+		*bytes += gather_frame(ring, batch, frames[at++]);
 	return at;
 }

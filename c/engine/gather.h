@@ -16,8 +16,11 @@ struct ring;
 uint32_t gather(struct ring *ring, struct batch *batch, uint32_t at, uint32_t head);
 /* The same for a port with virtio-net headers: batch->header_bytes. */
 uint32_t gather_headed(struct ring *ring, struct batch *batch, uint32_t at, uint32_t head);
-/* Whole frames, as those of bridge_forward_frames(); returns how many were taken. */
+/*
+ * Whole frames, as those of bridge_forward_frames(); returns how many were taken, and their bytes.
+ * The ring says how long a fragment may be, and counts what is dropped.
+ */
 uint32_t gather_frames(struct ring *ring, struct batch *batch, const struct fragment *frames,
-		       uint32_t count);
+		       uint32_t count, uint64_t *bytes);
 
 #endif

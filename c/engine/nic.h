@@ -14,6 +14,7 @@
 #include "control.h"
 
 struct nic; /* the host's */
+struct nic_port_host;
 
 enum nic_side { NIC_INTERFACE, NIC_HOST, NIC_SIDES };
 
@@ -51,6 +52,8 @@ struct nic_host {
 	int (*stop)(struct nic *nic);
 	/* Polls instead of sleeping; NULL: no longer. -EINVAL, -EFAULT as VALE_POLLING_*. */
 	int (*poll)(struct nic *nic, const struct nmreq_vale_polling *polling);
+	/* Those that are opened by name: see hardware.h. */
+	const struct nic_port_host *ports;
 };
 
 /* All of these under the engine's control lock. */

@@ -65,7 +65,7 @@ static void set_status(const struct nmreq_header *header, uint32_t count, uint32
 {
 	struct nmreq_option *option = option_at(header->nr_options);
 
-	for (uint32_t i = 0; i < count; i++, option = option_at(option->nro_next))
+	for (uint32_t i = 0; option && i < count; i++, option = option_at(option->nro_next))
 		if (type == ANY_TYPE || option->nro_reqtype == type)
 			option->nro_status = status;
 }
@@ -113,6 +113,11 @@ void *option_find(const struct nmreq_header *header, uint32_t type)
 	while (option && option->nro_reqtype != type)
 		option = option_at(option->nro_next);
 	return option;
+}
+
+void option_done(const struct nmreq_header *header, uint32_t type)
+{
+	set_status(header, UINT32_MAX, type, 0);
 }
 
 int options_left(const struct nmreq_header *header)

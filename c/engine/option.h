@@ -48,6 +48,9 @@ int request_check(const struct nmreq_header *header);
  */
 void *option_find(const struct nmreq_header *header, uint32_t type);
 
+/* Its status is 0: it has been done. */
+void option_done(const struct nmreq_header *header, uint32_t type);
+
 /*
  * -EOPNOTSUPP: an option is left that nobody has written the status of. REGISTER fails then, and is
  * undone; other requests do not mind.

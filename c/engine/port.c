@@ -63,7 +63,7 @@ void port_get(struct port *port)
 /* Gives what the rings have back to the region. `rings` has the receive rings first. */
 static void rings_free(struct port *port, struct ring *rings)
 {
-	for (uint32_t i = 0; i < port->count[RX] + port->count[TX]; i++) {
+	for (uint32_t i = 0; i < port_rings(port, RX) + port_rings(port, TX); i++) {
 		if (!rings[i].shared)
 			break;
 		ring_give_buffers(&rings[i]);
@@ -80,6 +80,7 @@ void port_put(struct port *port)
 	if (port->rings[RX])
 		rings_free(port, port->rings[RX]);
 	engine_region_put(port->engine, port->region);
+	free(port->hardware);
 	free(port);
 }
 
@@ -98,7 +99,7 @@ static void ring_setup(struct port *port, struct ring *ring, enum direction dire
 	ring->slots = port->slots[direction];
 	ring->index = index;
 	ring->direction = direction;
-	/* Those of a NIC are synced by a thread of the host. */
+	/* Those of an attached NIC are synced by a thread of the host. */
 	ring->remote = port->engine->host->remote && port->kind != VALET_PORT_NIC;
 
 	memset(shared, 0, sizeof(*shared));
@@ -112,13 +113,15 @@ static void ring_setup(struct port *port, struct ring *ring, enum direction dire
 /* Receive rings first, as in the kernel. */
 static int make_objects(struct port *port, struct ring *rings)
 {
-	for (uint32_t i = 0; i < port->count[RX] + port->count[TX]; i++) {
-		enum direction d = i < port->count[RX] ? RX : TX;
+	uint32_t receive = port_rings(port, RX);
+
+	for (uint32_t i = 0; i < receive + port_rings(port, TX); i++) {
+		enum direction d = i < receive ? RX : TX;
 		int64_t offset = region_take(port->region, POOL_RING, 1);
 
 		if (offset < 0)
 			return (int)offset;
-		ring_setup(port, &rings[i], d, d == RX ? i : i - port->count[RX],
+		ring_setup(port, &rings[i], d, d == RX ? i : i - receive,
 			   (uint64_t)offset);
 	}
 	return 0;
@@ -127,7 +130,7 @@ static int make_objects(struct port *port, struct ring *rings)
 int port_rings_make(struct port *port)
 {
 	const struct pool *pool = &port->region->pool[POOL_RING];
-	uint32_t all = port->count[RX] + port->count[TX];
+	uint32_t all = port_rings(port, RX) + port_rings(port, TX);
 	uint32_t slots = port->slots[port->slots[RX] < port->slots[TX] ? TX : RX];
 	struct ring *rings;
 	int rc;
@@ -148,7 +151,7 @@ int port_rings_make(struct port *port)
 		return rc;
 	}
 	/* Senders on a bridge may look from now on. */
-	store_release(&port->rings[TX], rings + port->count[RX]);
+	store_release(&port->rings[TX], rings + port_rings(port, RX));
 	store_release(&port->rings[RX], rings);
 	return 0;
 }
@@ -165,7 +168,7 @@ void port_report(struct port *port, struct valet_req_port *out)
 	out->mem_id = port->region->mem_id;
 	out->device = port->device;
 	for (int d = RX; d <= TX && port->rings[RX]; d++) {
-		for (uint32_t i = 0; i < port->count[d]; i++) {
+		for (uint32_t i = 0; i < port_rings(port, d); i++) {
 			struct ring *ring = &port->rings[d][i];
 
 			*(d == TX ? &out->tx_packets : &out->rx_packets) +=

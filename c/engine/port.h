@@ -15,6 +15,7 @@
 
 struct engine;
 struct bridge;
+struct hardware;
 struct nic;
 
 struct port {
@@ -26,6 +27,7 @@ struct port {
 	uint32_t views; /* of a bridge, that it is in */
 	struct region *region;
 	uint32_t count[2], slots[2]; /* rings and slots per ring, by direction */
+	uint32_t host_count[2]; /* rings of the host's stack, behind those */
 	struct ring *rings[2]; /* NULL until first opened; the packets' path */
 
 	struct bridge *bridge; /* the packets' path, with acquire; NULL when not attached */
@@ -43,14 +45,27 @@ struct port {
 	struct port *watched; /* by a monitor; NULL when that has been closed */
 	int zero_copy, watches[2]; /* of a monitor */
 	uint32_t strip_bytes; /* of a monitor: headers of the watched port that it does not show */
-	uint32_t ended; /* a monitor: what it watched has been closed; the packets' path */
+	uint32_t ended; /* what a monitor watched has been closed, or the interface is gone; the packets' path */
 
 	struct port *next; /* in the engine's list of its kind */
 
+	struct hardware *hardware; /* of an interface that is opened by name */
 	struct nic *nic; /* of a NIC that is attached; NULL once it is on its way out */
 	uint32_t device; /* of it: as struct valet_req_port has it */
 	struct port *other_side; /* of it: the host's, or that of the host's */
 };
+
+/* Its rings of a direction, those of the host's stack too. */
+static inline uint32_t port_rings(const struct port *port, enum direction direction)
+{
+	return port->count[direction] + port->host_count[direction];
+}
+
+/* netmap lists a host ring in each direction also where there is none behind it. */
+static inline uint32_t port_host_rings_listed(const struct port *port, enum direction direction)
+{
+	return port->host_count[direction] ? port->host_count[direction] : 1;
+}
 
 /*
  * What a new port shall look like; 0 is the default, too much is cut to netmap's limits, both

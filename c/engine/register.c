@@ -8,37 +8,49 @@
 #include "csb.h"
 #include "csb_mode.h"
 #include "extmem.h"
+#include "hardware.h"
 #include "monitor.h"
 #include "offsets.h"
 #include "option.h"
 
-/* Which rings the mode and flags ask for. -EINVAL: a mode that VALE ports and pipes do not have. */
+/* A direction with fewer rings gives its first, as in the kernel. */
+static int choose_one(struct descriptor *descriptor, enum direction d, uint32_t ring, uint32_t first,
+		      uint32_t count)
+{
+	descriptor->first[d] = first + (ring < count ? ring : 0);
+	descriptor->last[d] = descriptor->first[d] + (count != 0);
+	return ring < count;
+}
+
+/* Which rings the mode and flags ask for. -EINVAL: a mode that the port does not have. */
 static int choose_rings(struct descriptor *descriptor, const struct port *port,
 			const struct nmreq_register *reg)
 {
-	uint32_t ring = reg->nr_ringid;
+	uint32_t mode = port->kind == VALET_PORT_NULL ? NR_REG_ALL_NIC : reg->nr_mode;
+	int is_host = mode == NR_REG_SW || mode == NR_REG_ONE_SW, found = 0;
 
+	if ((is_host || mode == NR_REG_NIC_SW) && !port->host_count[RX])
+		return -EINVAL;
 	for (int d = RX; d <= TX; d++) {
-		uint32_t count = port->count[d];
+		uint32_t first = is_host ? port->count[d] : 0;
+		uint32_t end = is_host || mode == NR_REG_NIC_SW ? port_rings(port, d)
+								 : port->count[d];
 
-		if (reg->nr_mode == NR_REG_ALL_NIC || port->kind == VALET_PORT_NULL) {
-			descriptor->first[d] = 0;
-			descriptor->last[d] = count;
-		} else if (reg->nr_mode == NR_REG_ONE_NIC) {
-			if (ring >= port->count[RX] && ring >= port->count[TX])
-				return -EINVAL;
-			/* A direction with fewer rings gives its first, as in the kernel. */
-			descriptor->first[d] = ring < count ? ring : 0;
-			descriptor->last[d] = descriptor->first[d] + 1;
-		} else {
-			return -EINVAL;
+		if (mode == NR_REG_ONE_NIC || mode == NR_REG_ONE_SW) {
+			found |= choose_one(descriptor, d, reg->nr_ringid, first, end - first);
+			continue;
 		}
+		if (mode != NR_REG_ALL_NIC && mode != NR_REG_SW && mode != NR_REG_NIC_SW)
+			return -EINVAL;
+		descriptor->first[d] = first;
+		descriptor->last[d] = end;
+		found = 1;
 	}
 	if (reg->nr_flags & NR_RX_RINGS_ONLY)
 		descriptor->last[TX] = descriptor->first[TX];
 	if (reg->nr_flags & NR_TX_RINGS_ONLY)
 		descriptor->last[RX] = descriptor->first[RX];
-	return 0;
+	return found ? 0 : -EINVAL;
 }
 
 static int sharing_allowed(const struct descriptor *descriptor, const struct port *port,
@@ -60,12 +72,14 @@ static int make_if(struct descriptor *descriptor, struct port *port)
 {
 	struct region *region = port->region;
 	uint32_t tx = port->count[TX], rx = port->count[RX];
+	uint32_t host_tx = port_host_rings_listed(port, TX);
+	uint32_t host_rx = port_host_rings_listed(port, RX);
+	uint32_t bytes = if_bytes(tx + host_tx + rx + host_rx);
 	struct netmap_if *nifp;
 	int64_t offset;
 
-	/* netmap lists a host ring in each direction; VALE ports and pipes have none behind it. */
-	if (if_bytes(tx + rx + 2) > region->pool[POOL_IF].object_bytes)
-		return region_too_small(region, POOL_IF, if_bytes(tx + rx + 2));
+	if (bytes > region->pool[POOL_IF].object_bytes)
+		return region_too_small(region, POOL_IF, bytes);
 	offset = region_take(region, POOL_IF, 1);
 	if (offset < 0)
 		return (int)offset;
@@ -76,9 +90,10 @@ static int make_if(struct descriptor *descriptor, struct port *port)
 	nifp->ni_flags = region == port->engine->global ? 0 : NI_PRIV_MEM;
 	nifp->ni_tx_rings = tx;
 	nifp->ni_rx_rings = rx;
-	nifp->ni_host_tx_rings = nifp->ni_host_rx_rings = 1;
+	nifp->ni_host_tx_rings = host_tx;
+	nifp->ni_host_rx_rings = host_rx;
 	for (int d = RX; d <= TX; d++) {
-		int64_t *at = &nifp->ring_ofs[d == TX ? 0 : tx + 1];
+		int64_t *at = &nifp->ring_ofs[d == TX ? 0 : tx + host_tx];
 
 		for (uint32_t i = descriptor->first[d]; i < descriptor->last[d]; i++)
 			at[i] = (uint8_t *)port->rings[d][i].shared - (uint8_t *)nifp;
@@ -194,10 +209,14 @@ static void unbind_rings(struct descriptor *descriptor, struct port *port)
 		monitor_stop(port);
 	if (port->opens == 1)
 		monitors_end(port);
+	if (port->hardware)
+		hardware_unbind(descriptor, port);
 	close_rings(descriptor, port);
 	extra_give(descriptor, port);
 	region_give(region, POOL_IF, descriptor->if_offset, 1);
 	port->opens--;
+	if (port->hardware && port->opens)
+		hardware_take(port);
 	port_drop_unused(port);
 	if (--region->users == 0)
 		region_reclaim(region);
@@ -213,7 +232,8 @@ static void reply(const struct descriptor *descriptor, const struct port *port,
 	reg->nr_rx_slots = port->slots[RX];
 	reg->nr_tx_rings = (uint16_t)port->count[TX];
 	reg->nr_rx_rings = (uint16_t)port->count[RX];
-	reg->nr_host_tx_rings = reg->nr_host_rx_rings = 0;
+	reg->nr_host_tx_rings = (uint16_t)port->host_count[TX];
+	reg->nr_host_rx_rings = (uint16_t)port->host_count[RX];
 	reg->nr_mem_id = port->region->mem_id;
 	reg->nr_extra_bufs = descriptor->extras;
 }
@@ -237,11 +257,19 @@ static int find_port(struct descriptor *descriptor, const struct nmreq_header *h
 		return rc;
 	rc = reg->nr_mode == NR_REG_NULL
 		     ? null_port_create(engine, header->nr_name, shape, region, out)
-		     : port_find_in(engine, header->nr_name, shape, region, out);
+		     : port_find_in(descriptor, header->nr_name, shape, region, out);
 	/* The port has its own reference, if it is in it. */
 	if (external)
 		engine_region_put(engine, external);
 	return rc;
+}
+
+/* The interface itself, or what watches it, or a pipe of it. */
+static int is_of_hardware(const struct port *port)
+{
+	if (port->watched)
+		port = port->watched;
+	return port->hardware || (port->parent && port->parent->hardware);
 }
 
 static int register_port(struct descriptor *descriptor, struct nmreq_header *header)
@@ -286,8 +314,12 @@ static int register_port(struct descriptor *descriptor, struct nmreq_header *hea
 	rc = csb ? csb_mode_enter(descriptor, port, csb) : 0;
 	if (rc == 0)
 		rc = offsets_init(descriptor, port, header);
+	if (rc == 0 && descriptor->interface && is_of_hardware(port))
+		option_done(header, VALET_OPT_INTERFACE);
 	if (rc == 0)
 		rc = options_left(header);
+	if (rc == 0 && port->hardware)
+		rc = hardware_bound(port);
 	if (rc < 0) {
 		unbind_rings(descriptor, port);
 		return rc;
@@ -307,7 +339,9 @@ int control_register(struct descriptor *descriptor, struct nmreq_header *header)
 	if (descriptor->port)
 		return -EBUSY;
 	shortage_clear();
+	descriptor->interface = option_find(header, VALET_OPT_INTERFACE);
 	rc = register_port(descriptor, header);
+	descriptor->interface = NULL;
 	/* What extra buffers lacked is no failure. */
 	if (rc != -ENOMEM)
 		shortage_clear();

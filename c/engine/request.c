@@ -72,6 +72,8 @@ uint64_t request_option_bytes(uint32_t type, uint64_t nro_size)
 		return sizeof(struct nmreq_opt_sync_kloop_mode);
 	case NETMAP_REQ_OPT_OFFSETS:
 		return sizeof(struct nmreq_opt_offsets);
+	case VALET_OPT_INTERFACE:
+		return sizeof(struct valet_opt_interface);
 	case NETMAP_REQ_OPT_SYNC_KLOOP_EVENTFDS:
 		/* nro_size is of the whole option. */
 		return nro_size > sizeof(struct nmreq_option) ? nro_size

@@ -6,6 +6,7 @@
 #include "bridge.h"
 #include "csb.h"
 #include "engine.h"
+#include "hardware.h"
 #include "monitor.h"
 #include "port.h"
 #include "waiter.h"
@@ -139,6 +140,7 @@ void ring_reset(struct ring *ring, const uint32_t *buffers)
 			 0);
 	}
 	store_release(&ring->hwcur, 0);
+	ring->handed_over = 0;
 	ring->leased = 0;
 	store_ordered(&ring->hwtail, ring->direction == TX ? ring->slots - 1 : 0);
 	write_once(&shared->head, 0);
@@ -223,6 +225,8 @@ static int txsync_as(struct ring *ring)
 		return monitor_txsync(ring);
 	if (ring->port->kind == VALET_PORT_NULL)
 		return null_sync(ring);
+	if (ring->port->kind == VALET_PORT_HARDWARE)
+		return hardware_txsync(ring);
 	return ring->peer ? pipe_txsync(ring) : vale_txsync(ring);
 }
 

@@ -58,6 +58,7 @@ struct ring {
 	uint32_t exclusive; /* one of them will not share; under the control lock */
 	uint32_t csb_mode; /* head and cur are those below, of the one who syncs */
 	uint32_t csb_head, csb_cur;
+	uint32_t handed_over; /* TX of an interface opened by name: head of the last sync */
 	uint32_t in_script; /* TX: the holder of `busy` waits for a script's lookup */
 	struct bridge_view *using; /* TX: what a forward in progress looks at; see bridge.c */
 	uint64_t packets, bytes; /* TX: taken. RX: delivered, under `lease` */

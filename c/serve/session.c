@@ -78,13 +78,16 @@ static void describe_port(const struct session *session, struct wire_port *out)
 		.region_bytes = port->region->bytes,
 		.if_offset = descriptor->if_offset,
 		.flags = descriptor->flags,
+		.listed_rx = port->count[TX] + port_host_rings_listed(port, TX),
 		.is_pipe = port->kind == VALET_PORT_PIPE,
+		.is_on_bridge = port->kind == VALET_PORT_EPHEMERAL ||
+				port->kind == VALET_PORT_PERSISTENT,
 		.region_id = port->region->id,
 	};
 	for (int d = RX; d <= TX; d++) {
 		out->first[d] = descriptor->first[d];
 		out->last[d] = descriptor->last[d];
-		out->count[d] = port->count[d];
+		out->count[d] = port_rings(port, d);
 	}
 }
 

@@ -183,6 +183,18 @@ struct valet_req_attach {
 	char peer[VALET_SOCKET_BYTES];
 };
 
+/*
+ * An option of REGISTER, in netmap's manner: which of the system's interfaces a name is. Without it:
+ * the one in the caller's network namespace, through the best device.
+ */
+#define VALET_OPT_INTERFACE 0x5601
+
+struct valet_opt_interface {
+	struct nmreq_option opt;
+	uint32_t device; /* in: enum valet_device */
+	char netns[VALET_NETNS_BYTES]; /* in: as in struct valet_req_attach */
+};
+
 struct valet_req_port {
 	uint32_t bridge; /* out: its bridge's number, or 0xffffffff */
 	uint32_t index; /* out: port index on it */
@@ -204,6 +216,7 @@ enum valet_port_kind {
 	VALET_PORT_MONITOR,
 	VALET_PORT_NULL = 4, /* mode NULL: leads nowhere */
 	VALET_PORT_NIC, /* a network interface of the system, attached; or its host's side */
+	VALET_PORT_HARDWARE, /* a network interface of the system, opened by name */
 };
 
 _Static_assert(sizeof(struct valet_req_bridge) == 32, "");
@@ -217,6 +230,7 @@ _Static_assert(sizeof(struct valet_req_shortage) == 24, "");
 _Static_assert(sizeof(struct valet_req_attach) ==
 		       64 + 4 + VALET_NETNS_BYTES + 2 * VALET_SOCKET_BYTES,
 	       "");
+_Static_assert(sizeof(struct valet_opt_interface) == 24 + 4 + VALET_NETNS_BYTES, "");
 _Static_assert(sizeof(struct valet_req_port) == 72 + 8 * VALET_DROP_CAUSES, "");
 
 #endif

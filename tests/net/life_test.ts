@@ -2,14 +2,7 @@
 import assert from "node:assert/strict";
 import { codeOf, throwsCode } from "../contract/backends.ts";
 import { type DeviceKind, type PortOptions, SlotFlag } from "../../mod.ts";
-import { ip, run, type Scene, testNet, until } from "./scene.ts";
-
-/** How an interface of the switch's namespace looks: flags, MTU, promiscuity, queueing disciplines. */
-function look(scene: Scene, name: string): string {
-  const text = ip("-n", scene.namespace, "-d", "link", "show", name) +
-    run(["tc", "-n", scene.namespace, "qdisc", "show", "dev", name]);
-  return text + run(["ip", "netns", "exec", scene.namespace, "ethtool", "-k", name]);
-}
+import { ip, look, run, type Scene, testNet, until } from "./scene.ts";
 
 /** Lists the ports that are there. */
 function portNames(scene: Scene): string[] {

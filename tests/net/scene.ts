@@ -74,6 +74,13 @@ export async function until(what: string, holds: () => boolean): Promise<void> {
   }
 }
 
+/** How an interface of the switch's namespace looks: flags, MTU, promiscuity, queueing disciplines. */
+export function look(scene: Scene, name: string): string {
+  const text = ip("-n", scene.namespace, "-d", "link", "show", name) +
+    run(["tc", "-n", scene.namespace, "qdisc", "show", "dev", name]);
+  return text + run(["ip", "netns", "exec", scene.namespace, "ethtool", "-k", name]);
+}
+
 /** A host: a namespace with a network stack. */
 export class Host {
   /** Its namespace. */
@@ -84,9 +91,9 @@ export class Host {
   readonly ip6: string;
 
   /** Made by the scene. */
-  constructor(namespace: string, number: number) {
+  constructor(namespace: string, number: number, ip4 = `10.213.0.${number}`) {
     this.namespace = namespace;
-    this.ip4 = `10.213.0.${number}`;
+    this.ip4 = ip4;
     this.ip6 = `fd00:213::${number}`;
   }
 
@@ -115,6 +122,23 @@ export class Host {
       run(["sleep", "0.1"]);
     }
     return received();
+  }
+
+  /** As `ping()`, while the caller's own thread goes on: how many of `count` were answered. */
+  async pingLater(to: string, options: { count?: number; size?: number } = {}): Promise<number> {
+    const { count = 3, size = 56 } = options;
+    const args = ["-q", "-n", "-c", `${count}`, "-s", `${size}`, "-i", "0.05", "-W", "10"];
+    const { stdout } = await new Deno.Command("ip", {
+      args: this.command("ping", ...args, to).slice(1),
+    }).output();
+    return Number(/(\d+) received/.exec(new TextDecoder().decode(stdout))?.[1]);
+  }
+
+  /** Hears the frames of an EtherType that reach its interface from now on. */
+  async sniffer(etherType: number, name = "eth0"): Promise<Sniffer> {
+    const sniffer = new Sniffer(this.command("python3", "-c", sniffScript(etherType, name)));
+    await sniffer.lines(1);
+    return sniffer;
   }
 
   /** Whether one ping is answered within a second. */
@@ -146,7 +170,10 @@ export class Host {
       stderr: "null",
     }).spawn();
     await until("iperf3 listens", () => server.run("ss", "-Hltn").includes(`${server.ip4}:5201`));
-    const text = this.run("iperf3", "-J", "-c", server.ip4, "-t", `${SECONDS}`, ...args);
+    const { stdout } = await new Deno.Command("ip", {
+      args: this.command("iperf3", "-J", "-c", server.ip4, "-t", `${SECONDS}`, ...args).slice(1),
+    }).output();
+    const text = new TextDecoder().decode(stdout);
     await serving.status;
     const { sum, sum_received } = JSON.parse(text).end;
     const lost = (sum?.lost_packets ?? 0) - (this.#unread() + server.#unread() - unread);
@@ -162,6 +189,45 @@ export class Host {
       line.split(" ")
     );
     return Number(lines[1][lines[0].indexOf("RcvbufErrors")]);
+  }
+}
+
+const sniffScript = (etherType: number, name: string) =>
+  `import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+s.bind(("${name}", ${etherType}))
+print("ready", flush=True)
+while True: print(s.recv(65536).hex(), flush=True)`;
+
+/** What a host hears. */
+export class Sniffer implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #reader: ReadableStreamDefaultReader<string>;
+  #text = "";
+
+  /** Made by the host. */
+  constructor(command: readonly string[]) {
+    this.#child = new Deno.Command(command[0], { args: command.slice(1), stdout: "piped" }).spawn();
+    this.#reader = this.#child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  /** The first lines that it has printed, when there are so many. */
+  async lines(count: number): Promise<string[]> {
+    while (this.#text.split("\n").length <= count) {
+      this.#text += (await this.#reader.read()).value ?? assert.fail("It has ended");
+    }
+    return this.#text.split("\n").slice(0, count);
+  }
+
+  /** The first frames that it has heard, when there are so many. */
+  async frames(count: number): Promise<Uint8Array[]> {
+    return (await this.lines(1 + count)).slice(1).map((line) => Uint8Array.fromHex(line));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill();
+    await this.#child.status;
+    await this.#reader.cancel();
   }
 }
 
@@ -211,6 +277,11 @@ export class Scene implements AsyncDisposable {
     ip("-n", namespace, "link", "set", "lo", "up");
     ip("-n", this.namespace, "link", "set", `p${number}`, "up");
     return host;
+  }
+
+  /** The system that has the other ends of the links, as a host with an address of its own. */
+  systemHost(ip4: string): Host {
+    return new Host(this.namespace, 0, ip4);
   }
 
   /** Attaches the other end of a host's link. */
