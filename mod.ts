@@ -20,6 +20,7 @@
  */
 
 export type { AttachOptions, DeviceKind } from "./ffi/attach.ts";
+export type { InterfaceChoice } from "./ffi/interface_option.ts";
 export { Bridge, type LookupOptions } from "./ffi/bridge.ts";
 export {
   BridgeConfig,
