@@ -32,7 +32,7 @@ export const COLUMNS = {
   high_mpps: "3rd quartile",
   packet_ns: "ns/packet",
   more_ns: "ns more",
-  received: "received (port: packets)",
+  received: "port: packets",
 } as const;
 
 /** All forms of a hook. */
