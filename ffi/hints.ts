@@ -22,6 +22,13 @@ const NO_INTERFACE = 'There is no such interface: "ip link" lists those of the s
 
 const GONE = "The network interface does not exist any more: close the port";
 
+const NO_PACKETS =
+  'This system lets nobody have packet sockets (CONFIG_PACKET, seccomp); { device: "tap" } needs none';
+
+const MERGES: Hint = ({ port = "" }) =>
+  "The interface merges the packets that it receives (large receive offload), and such packets " +
+  `cannot be passed on: turn that off, "ethtool -K ${port.replace(/^.*:/, "")} lro off"`;
+
 const NO_DAEMON = 'No daemon runs: "valet daemon start" starts one, and so does any command of ' +
   'valet; { backend: "embedded" } needs none';
 const OTHER_DAEMON = 'The daemon is of another version of valet: "valet daemon stop" it';
@@ -82,6 +89,10 @@ const HINTS: Readonly<Record<string, Hint>> = {
       : "; or this kernel or interface cannot be reached that way: packet sockets take Linux 6.6, " +
         "host rings take TAP interfaces (/dev/net/tun)"),
   "open EEXIST": "The name is taken by something that is not such a port",
+  "open EAFNOSUPPORT": NO_PACKETS,
+  "attach EAFNOSUPPORT": NO_PACKETS,
+  "open EMSGSIZE": MERGES,
+  "attach EMSGSIZE": MERGES,
   "open EMFILE": 'The process has too many open files: close some, or raise "ulimit -n"',
 
   "create EEXIST":

@@ -110,7 +110,7 @@ struct device_ops {
 
 /*
  * Opens an interface and, if wanted, its host's side. -ENODEV: there is no such interface; -EBUSY:
- * somebody has it; -EPERM; -EOPNOTSUPP: the kernel, or the interface, lacks what it takes.
+ * somebody has it; -EPERM; -EMSGSIZE: it has large receive offload on; -EOPNOTSUPP: the kernel, or the interface, lacks what it takes.
  */
 int device_open(const struct device_request *request, struct device **device,
 		struct device **host_side);

@@ -79,17 +79,6 @@ int link_look(struct link *link, const char *name)
 	return rc;
 }
 
-int link_take(struct link *link, const char *name)
-{
-	int rc = find(link, name);
-
-	if (rc == 0)
-		rc = claim(link);
-	if (rc < 0)
-		link_release(link);
-	return rc;
-}
-
 void link_release(struct link *link)
 {
 	if (link->fd >= 0)
@@ -136,6 +125,31 @@ uint32_t link_queues(const struct link *link)
 	most = channels.rx_count > channels.tx_count ? channels.rx_count : channels.tx_count;
 	most += channels.combined_count;
 	return most ? most : 1;
+}
+
+/*
+ * Large receive offload: packets are merged, and nothing says how to part them again, so the system
+ * gives none of them to anybody who asks for headers. (GRO's say it.) What is turned off here would
+ * stay so after a crash: that is for who owns the interface to do.
+ */
+static int merges_packets(const struct link *link)
+{
+	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS };
+
+	return ask_driver(link, &flags) == 0 && flags.data & ETH_FLAG_LRO;
+}
+
+int link_take(struct link *link, const char *name)
+{
+	int rc = find(link, name);
+
+	if (rc == 0 && merges_packets(link))
+		rc = -EMSGSIZE;
+	if (rc == 0)
+		rc = claim(link);
+	if (rc < 0)
+		link_release(link);
+	return rc;
 }
 
 /* ---- drops ---- */

@@ -18,7 +18,8 @@ struct link {
 
 /*
  * Looks an interface of the thread's network namespace up and takes it, until link_release() or the
- * end of the process. -ENODEV, -EBUSY, -EOPNOTSUPP: it is no Ethernet.
+ * end of the process. -ENODEV, -EBUSY, -EOPNOTSUPP: it is no Ethernet; -EMSGSIZE: it
+ * has large receive offload on.
  */
 int link_take(struct link *link, const char *name);
 /* The same without taking it. */

@@ -112,23 +112,25 @@ testNet("without the capabilities the error names them", (scene) => {
   const before = look(scene, "p0");
   const mod = new URL("../../mod.ts", import.meta.url).href;
   for (
-    const attach of [
-      '"p0"',
-      `"p0", { namespace: "${scene.namespace}" }`,
-      '"tap0", { device: "tap" }',
+    const attempt of [
+      'bridge("vale0").attach("p0")',
+      `bridge("vale0").attach("p0", { namespace: "${scene.namespace}" })`,
+      'bridge("vale0").attach("tap0", { device: "tap" })',
+      'open("netmap:p0")',
+      `open("netmap:p0^", { namespace: "${scene.namespace}" })`,
     ]
   ) {
     const script = `import { Netmap } from "${mod}";
       try {
-        Netmap.open({ backend: "embedded" }).bridge("vale0").attach(${attach});
+        Netmap.open({ backend: "embedded" }).${attempt};
       } catch (error) {
         console.log(error.message);
       }`;
     const drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"];
     const there = ["ip", "netns", "exec", scene.namespace, ...drop];
     const text = run([...there, Deno.execPath(), "eval", "--no-check", script]);
-    assert.match(text, /Operation not permitted \(EPERM\)/, attach);
-    assert.match(text, /CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF.*run as root/, attach);
+    assert.match(text, /Operation not permitted \(EPERM\)/, attempt);
+    assert.match(text, /CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF.*run as root/, attempt);
   }
   assert.equal(look(scene, "p0"), before);
 });
@@ -230,3 +232,52 @@ testNet("a monitor of an interface sees what comes from it and what goes to it",
   throwsCode("EIO", () => left.rxSync());
   throwsCode("EINVAL", () => scene.netmap.open("vale0:p0", { monitor: "all" }));
 });
+
+/** A bonding device takes large receive offload whatever is below it. */
+function whyNoLro(): string | undefined {
+  const namespace = `vtl${crypto.randomUUID().slice(0, 4)}`;
+  try {
+    ip("netns", "add", namespace);
+    ip("-n", namespace, "link", "add", "b0", "type", "bond");
+    ip("netns", "exec", namespace, "ethtool", "-K", "b0", "lro", "on");
+    return undefined;
+  } catch {
+    return "no interface here has large receive offload: there are no bonding devices";
+  } finally {
+    run(["ip", "netns", "del", namespace], false);
+  }
+}
+
+testNet("large receive offload is refused, with the line that turns it off", (scene) => {
+  const { namespace } = scene;
+  ip("-n", namespace, "link", "add", "b0", "type", "bond");
+  ip("netns", "exec", namespace, "ethtool", "-K", "b0", "lro", "on");
+  const before = look(scene, "b0");
+  const attach = () => scene.bridge.attach("b0", { namespace });
+  assert.match(throwsCode("EMSGSIZE", attach).message, /"ethtool -K b0 lro off"/);
+  const open = () => scene.netmap.open("netmap:b0", { namespace });
+  assert.match(throwsCode("EMSGSIZE", open).message, /"ethtool -K b0 lro off"/);
+  assert.equal(look(scene, "b0"), before);
+  ip("netns", "exec", namespace, "ethtool", "-K", "b0", "lro", "off");
+  // Before Linux 6.6 it goes no further
+  assert.match(codeOf(attach), /^(EOPNOTSUPP)?$/);
+}, whyNoLro);
+
+testNet(
+  "a namespace that is deleted lives on while an interface of it is attached",
+  async (scene) => {
+    const [red] = scene.joined(1);
+    const blue = scene.host(), { namespace } = blue;
+    const peers = () => ip("-n", scene.namespace, "link").includes("p1@");
+    scene.bridge.attach("eth0", { namespace });
+    ip("netns", "del", namespace);
+    assert.deepEqual(portNames(scene), ["p0", "eth0"]);
+    throwsCode("ENOENT", () => scene.netmap.bridge("vale1").attach("eth0", { namespace }));
+    assert.ok(peers());
+    scene.bridge.detach("eth0");
+    await until("it has gone, with its end of the link", () => !peers());
+    const green = scene.host();
+    scene.attach(green);
+    assert.equal(red.ping(green.ip4), 3);
+  },
+);

@@ -322,9 +322,13 @@ export class Scene implements AsyncDisposable {
 const missing = whyMissing();
 
 /** A test for the engine in this process, and for the daemon. */
-export function testNet(name: string, body: (scene: Scene) => void | Promise<void>): void {
+export function testNet(
+  name: string,
+  body: (scene: Scene) => void | Promise<void>,
+  lacks?: () => string | undefined,
+): void {
   for (const backend of ["embedded", "daemon"] as const) {
-    const why = missing ?? (backend === "daemon" ? noDaemon : undefined);
+    const why = missing ?? (backend === "daemon" ? noDaemon : undefined) ?? lacks?.();
     Deno.test({
       name: `${backend}: ${name}${why === undefined ? "" : ` (skipped: ${why})`}`,
       ignore: why !== undefined,
