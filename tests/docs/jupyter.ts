@@ -132,6 +132,7 @@ export class Kernel implements AsyncDisposable {
   readonly #folder: string;
   readonly #key: string;
   readonly #session = randomUUID();
+  readonly #executed = new Map<string, Output[]>();
   #shell!: Socket;
   #published!: Socket;
 
@@ -190,7 +191,10 @@ export class Kernel implements AsyncDisposable {
     }
   }
 
-  /** Executes a cell; all that it puts out, an error the last. */
+  /**
+   * Executes a cell; all that it puts out. The kernel may say that it has done before it has sent a cell's
+   * value (Deno 2.9): that is added while a later one is executed.
+   */
   async execute(code: string): Promise<Output[]> {
     const id = await this.#send("execute_request", {
       code,
@@ -211,16 +215,17 @@ export class Kernel implements AsyncDisposable {
 
   async #outputs(id: string): Promise<Output[]> {
     const outputs: Output[] = [];
+    this.#executed.set(id, outputs);
     for (;;) {
-      const { type, parent, content } = await this.#receive();
-      if (parent !== id) continue;
-      if (type === "status" && content.execution_state === "idle") return outputs;
-      if (type === "stream") outputs.push({ type, text: content.text });
+      const { type, parent = "", content } = await this.#receive();
+      if (parent === id && type === "status" && content.execution_state === "idle") return outputs;
+      const to = this.#executed.get(parent);
+      if (type === "stream") to?.push({ type, text: content.text });
       if (type === "display_data" || type === "execute_result") {
-        outputs.push({ type, data: content.data });
+        to?.push({ type, data: content.data });
       }
       if (type === "error") {
-        outputs.push({ type, text: `${content.ename}: ${content.evalue}\n${content.traceback}` });
+        to?.push({ type, text: `${content.ename}: ${content.evalue}\n${content.traceback}` });
       }
     }
   }
