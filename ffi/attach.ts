@@ -4,7 +4,6 @@
  * @module
  */
 
-import { resolve } from "node:path";
 import { RegisterMode, RequestType } from "./constants.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { show } from "./errors.ts";
@@ -101,7 +100,8 @@ function absolute(name: string, path: string | undefined): string {
   if (typeof path !== "string" || path === "") {
     throw new TypeError(`Cannot use ${show(path)} as ${name}: expected a path`);
   }
-  return path.startsWith("@") ? path : resolve(path);
+  if (path.startsWith("@") || path.startsWith("/")) return path;
+  return `${Deno.cwd()}/${path.replace(/^(\.\/+)+/, "")}`;
 }
 
 /**

@@ -4,8 +4,6 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
-
 /** Where a built library can be had from. */
 export interface LibraryDownload {
   /** URL of the file: https:, http: or file:. */
@@ -46,10 +44,10 @@ export async function downloadLibrary(
   try {
     const plug = await import(PLUG) as Plug;
     path = await plug.download({ url }); // with a name as well, plug takes the URL for a folder's
-    found = checksum(path);
+    found = await checksum(path);
     if (found !== sha256) { // what plug has kept may be an older file
       path = await plug.download({ url, cache: "reloadAll" });
-      found = checksum(path);
+      found = await checksum(path);
     }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -63,6 +61,7 @@ export async function downloadLibrary(
   );
 }
 
-function checksum(path: string): string {
-  return createHash("sha256").update(Deno.readFileSync(path)).digest("hex");
+async function checksum(path: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", Deno.readFileSync(path));
+  return new Uint8Array(digest).toHex();
 }

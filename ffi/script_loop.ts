@@ -9,12 +9,19 @@
  * @module
  */
 
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import { codeOf, NetmapError } from "./errors.ts";
 import type { NativeFunctions } from "./symbols.ts";
 
+/** What listens. The socket comes a moment later; until then a timer looks. */
+interface Loop {
+  timer: ReturnType<typeof setInterval>;
+  socket?: Socket;
+  closed: boolean;
+}
+
 let lookups = 0;
-let socket: Socket | undefined;
+let loop: Loop | undefined;
 
 /** To be called for each lookup before it is set. */
 export function enterScriptLoop(functions: NativeFunctions): void {
@@ -24,17 +31,31 @@ export function enterScriptLoop(functions: NativeFunctions): void {
     lookups--;
     throw new NetmapError("lookup", codeOf(fd));
   }
-  socket = new Socket({ fd, readable: true, writable: false });
+  loop = { timer: setInterval(() => functions.valet_loop_serve(), 1), closed: false };
+  void listen(loop, fd, functions);
+}
+
+/** Loads node:net only now: of a script's 90 ms to start it would take 40. */
+async function listen(loop: Loop, fd: number, functions: NativeFunctions): Promise<void> {
+  const { Socket } = await import("node:net");
+  const socket = new Socket({ fd, readable: true, writable: false });
   socket.on("data", () => functions.valet_loop_serve());
   // It ends with our own end
   socket.on("error", () => {});
   socket.unref();
+  clearInterval(loop.timer);
+  if (loop.closed) socket.destroy();
+  else loop.socket = socket;
 }
 
 /** To be called for each lookup when it cannot be called any more. */
 export function leaveScriptLoop(functions: NativeFunctions): void {
   if (--lookups > 0) return;
   functions.valet_loop_close();
-  socket?.destroy();
-  socket = undefined;
+  if (loop) {
+    loop.closed = true;
+    clearInterval(loop.timer);
+    loop.socket?.destroy();
+  }
+  loop = undefined;
 }

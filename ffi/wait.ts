@@ -4,7 +4,6 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import { type Descriptor, POLLERR, POLLIN, POLLOUT } from "./descriptor.ts";
 import { NetmapError, show } from "./errors.ts";
 
