@@ -12,9 +12,11 @@ import { ATTACH, ValetRequest } from "./message.ts";
 import { type InterfaceOptions, ringsAndSlots } from "./requests.ts";
 
 /**
- * What valet's engine reaches a network interface through. "auto": the best that can be had; "af_xdp",
- * "af_packet": sockets of the kernel; "tap": the other end of a TAP interface, which is made if it does
- * not exist, and then goes when it is detached.
+ * What valet's engine reaches a network interface through. "auto": AF_XDP on cards whose driver
+ * has XDP, packet sockets on all other interfaces; "af_xdp": AF_XDP sockets, the fastest for small packets;
+ * "af_packet": packet sockets, which take over what work other interfaces leave to "the card"; "tap": the
+ * other end of a TAP interface, which is made if it does not exist, and then goes when it is detached.
+ * `bridge.counters()` tells which it has become.
  *
  * "stream" and "dgram" are Unix sockets, which virtual machines and user-space network stacks send their
  * frames through: QEMU's `-netdev stream` and `-netdev dgram`, passt. They take no privileges. The

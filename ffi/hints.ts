@@ -33,6 +33,11 @@ const NO_DAEMON = 'No daemon runs: "valet daemon start" starts one, and so does 
   'valet; { backend: "embedded" } needs none';
 const OTHER_DAEMON = 'The daemon is of another version of valet: "valet daemon stop" it';
 
+/** "eth1" of "vale0:eth1". */
+function interfaceOf(port: string = ""): string {
+  return port.slice(port.indexOf(":") + 1);
+}
+
 /** "operation code", or "* code" for all operations that have no line of their own. */
 const HINTS: Readonly<Record<string, Hint>> = {
   "open netmap ENOENT":
@@ -132,9 +137,27 @@ const HINTS: Readonly<Record<string, Hint>> = {
   "attach EPERM":
     "The interfaces of the system are for root (CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF): " +
     "run as root; with a daemon, that one: sudo valet daemon start",
+  "attach EPFNOSUPPORT":
+    "The kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS): leave the device out, " +
+    'or take { device: "af_packet" }',
+  "attach EEXIST": ({ port }) =>
+    `The interface has another XDP program: end the program that it belongs to, or "ip link set ${
+      interfaceOf(port)
+    } xdp off"; { device: "af_packet" } needs none`,
+  "attach ERANGE": ({ port }) =>
+    `The MTU is more than AF_XDP or the driver takes: "ip link set ${
+      interfaceOf(port)
+    } mtu 3498", for veth at its other end too; { device: "af_packet" } takes any`,
+  "attach ENOSPC": ({ port }) =>
+    "XDP needs as many receive queues as the other end of the veth pair has for sending: " +
+    `"ethtool -L ${interfaceOf(port)} rx N" here, or "ethtool -L PEER tx 1" there; ` +
+    '{ device: "af_packet" } needs none of it',
+  "attach ENOPROTOOPT": ({ port }) =>
+    "AF_XDP would lose VLAN tags that the interface takes off, or frames that it puts together: " +
+    `"ethtool -K ${interfaceOf(port)} gro off rxvlan off"; { device: "af_packet" } loses none`,
   "attach EOPNOTSUPP":
     "It is no Ethernet interface, or this kernel or interface cannot be reached that way: packet " +
-    'sockets take Linux 6.6; { device: "tap" } works on all',
+    'sockets take Linux 6.6, the host\'s side with af_xdp a driver that has XDP; { device: "tap" } works on all',
   "attach socket EADDRINUSE":
     "Another program, or port, has that socket; or it is no socket at all",
   "attach socket EACCES":

@@ -402,8 +402,12 @@ static int queues_start(struct nic_port *nic)
 static int devices_open(const struct nic_request *request, struct nic_port *nic)
 {
 	struct nic_request without = *request;
-	int rc = nic_device_open(request, &nic->device[NIC_INTERFACE], &nic->device[NIC_HOST]);
+	int rc;
 
+	/* Only they can leave a part of the traffic to the host. */
+	if (without.device == VALET_DEVICE_AUTO)
+		without.device = VALET_DEVICE_AF_PACKET;
+	rc = nic_device_open(&without, &nic->device[NIC_INTERFACE], &nic->device[NIC_HOST]);
 	if (rc != -ENOENT && rc != -ENODEV)
 		return rc;
 	without.host_side = 0;

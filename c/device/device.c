@@ -7,6 +7,7 @@
 #include <sched.h>
 
 #include "af_packet.h"
+#include "af_xdp.h"
 #include "link.h"
 #include "program.h"
 #include "socket_device.h"
@@ -14,7 +15,7 @@
 
 static uint32_t queues_of(const struct device_request *request, const struct link *link)
 {
-	uint32_t queues = link_queues(link);
+	uint32_t queues = link_queues(link).most;
 
 	if (request->queues && request->queues < queues)
 		queues = request->queues;
@@ -34,6 +35,36 @@ static int open_packet(const struct device_request *request, const struct link *
 	return rc;
 }
 
+/*
+ * By itself AF_XDP on cards whose driver has it. At the other end of a virtual interface is mostly a
+ * network stack, which hands packet sockets 64 KB at a time: TCP is several times as fast, though
+ * small packets are not, and nothing has to change at that end. Behind the driver AF_XDP has no
+ * advantage at all.
+ */
+static int open_best(const struct device_request *request, const struct link *link,
+		     uint32_t host_index, const struct program_marks *marks,
+		     struct device **device)
+{
+	int rc = -EOPNOTSUPP;
+
+	if (request->kind == DEVICE_AF_XDP ||
+	    (request->kind == DEVICE_AUTO && !link_is_virtual(link)))
+		rc = af_xdp_open(link, queues_of(request, link), host_index, marks,
+				 request->kind != DEVICE_AF_XDP, device);
+	if (rc == 0 || request->kind == DEVICE_AF_XDP)
+		return rc;
+	return open_packet(request, link, host_index, marks, device);
+}
+
+/*
+ * What is given to the host enters as if the interface had received it, and there a program that
+ * comes after the driver would have it again.
+ */
+static int host_side_possible(const struct device *device)
+{
+	return device->ops->kind != DEVICE_AF_XDP || device->mode & DEVICE_NATIVE;
+}
+
 static int open_interface(const struct device_request *request, struct device **device,
 			  struct device **host_side)
 {
@@ -44,11 +75,16 @@ static int open_interface(const struct device_request *request, struct device **
 
 	if (rc < 0)
 		return rc;
-	rc = request->kind == DEVICE_AF_XDP ? -EOPNOTSUPP : program_marks_make(&marks);
+	rc = program_marks_make(&marks);
 	if (rc == 0 && request->host_side)
 		rc = host_side_open(&link, &marks, &host_index, host_side);
 	if (rc == 0)
-		rc = open_packet(request, &link, host_index, &marks, device);
+		rc = open_best(request, &link, host_index, &marks, device);
+	if (rc == 0 && request->host_side && !host_side_possible(*device)) {
+		device_close(*device); /* and the link */
+		*device = NULL;
+		return -EOPNOTSUPP;
+	}
 	if (rc < 0)
 		link_release(&link);
 	return rc;

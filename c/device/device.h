@@ -15,7 +15,7 @@
 #define DEVICE_QUEUES_MAX 16u
 
 enum device_kind {
-	DEVICE_AUTO, /* the best that can be had */
+	DEVICE_AUTO, /* AF_XDP on cards that have it, or packet sockets */
 	DEVICE_AF_XDP,
 	DEVICE_AF_PACKET,
 	DEVICE_TAP, /* the other end of a TAP interface, made if it does not exist */
@@ -110,7 +110,9 @@ struct device_ops {
 
 /*
  * Opens an interface and, if wanted, its host's side. -ENODEV: there is no such interface; -EBUSY:
- * somebody has it; -EPERM; -EMSGSIZE: it has large receive offload on; -EOPNOTSUPP: the kernel, or the interface, lacks what it takes.
+ * somebody has it; -EPERM; -EMSGSIZE: it has large receive offload on; -EOPNOTSUPP: the kernel, or
+ * the interface, lacks what it takes. Of DEVICE_AF_XDP -EPFNOSUPPORT, -EEXIST, -ERANGE, -ENOSPC,
+ * -ENOPROTOOPT, see af_xdp.h.
  */
 int device_open(const struct device_request *request, struct device **device,
 		struct device **host_side);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
+#include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
@@ -115,16 +116,98 @@ int link_is_virtual(const struct link *link)
 	       strcmp(driver.driver, "tun") == 0;
 }
 
-uint32_t link_queues(const struct link *link)
+static uint32_t at_least_one(uint32_t number)
+{
+	return number ? number : 1;
+}
+
+struct link_queues link_queues(const struct link *link)
 {
 	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
-	uint32_t most;
+	struct link_queues queues;
 
 	if (ask_driver(link, &channels) < 0)
-		return 1;
-	most = channels.rx_count > channels.tx_count ? channels.rx_count : channels.tx_count;
-	most += channels.combined_count;
-	return most ? most : 1;
+		return (struct link_queues){ 1, 1, 1 };
+	queues.receive = at_least_one(channels.rx_count + channels.combined_count);
+	queues.transmit = at_least_one(channels.tx_count + channels.combined_count);
+	queues.most = queues.receive > queues.transmit ? queues.receive : queues.transmit;
+	return queues;
+}
+
+uint32_t link_offloads(const struct link *link)
+{
+	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS }, joining = { .cmd = ETHTOOL_GGRO };
+	uint32_t offloads = 0;
+
+	if (ask_driver(link, &flags) == 0 && flags.data & ETH_FLAG_RXVLAN)
+		offloads |= LINK_TAKES_TAGS_OFF;
+	if (ask_driver(link, &joining) == 0 && joining.data)
+		offloads |= LINK_JOINS_FRAMES;
+	return offloads;
+}
+
+uint32_t link_mtu(const struct link *link)
+{
+	struct ifreq request = { .ifr_ifindex = (int)link->index };
+
+	/* It may have another name by now. */
+	if (ioctl(link->fd, SIOCGIFNAME, &request) < 0 ||
+	    ioctl(link->fd, SIOCGIFMTU, &request) < 0)
+		return 0;
+	return (uint32_t)request.ifr_mtu;
+}
+
+int link_promiscuous(const struct link *link)
+{
+	const struct packet_mreq all = { .mr_ifindex = (int)link->index,
+					 .mr_type = PACKET_MR_PROMISC };
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	/* Counted by the kernel, and taken back when the socket is closed. */
+	if (fd >= 0 &&
+	    setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) == 0)
+		return fd;
+	if (fd >= 0) {
+		int rc = -errno;
+
+		close(fd);
+		return rc;
+	}
+	return -errno;
+}
+
+/* ---- changes ---- */
+
+int link_watch(void)
+{
+	const struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+/* More than it has room for is a change as well. */
+int link_changed(int watch)
+{
+	char first;
+
+	return recv(watch, &first, sizeof(first), MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+	       errno == ENOBUFS;
+}
+
+void link_seen(int watch)
+{
+	char first;
+
+	while (recv(watch, &first, sizeof(first), MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
+		;
 }
 
 /*

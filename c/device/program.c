@@ -2,14 +2,13 @@
 #include "program.h"
 
 #include <errno.h>
-#include <linux/bpf.h>
 #include <linux/if_packet.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bpf.h"
 #include "device.h"
 
 /* linux/bpf.h of Linux 6.6; older headers lack them. */
@@ -20,32 +19,7 @@ enum {
 	VERDICT_DROP = 2,
 };
 
-/* ---- instructions: Documentation/bpf/standardization/instruction-set.rst of Linux ---- */
-
-#define LOAD(to, from, offset_)                                                             \
-	((struct bpf_insn){ .code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = (to), .src_reg = (from), \
-			    .off = (offset_) })
-#define STORE(to, offset_, from)                                                            \
-	((struct bpf_insn){ .code = BPF_STX | BPF_MEM | BPF_W, .dst_reg = (to), .src_reg = (from), \
-			    .off = (offset_) })
-#define SET(to, value) \
-	((struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = (to), .imm = (value) })
-/* The unsigned value, for a comparison of 32 bits. */
-#define SET_WORD(to, value)                                                     \
-	((struct bpf_insn){ .code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = (to), \
-			    .imm = (int32_t)(value) })
-#define IF_NOT_EQUAL(a, b, jump) \
-	((struct bpf_insn){ .code = BPF_JMP | BPF_JNE | BPF_X, .dst_reg = (a), .src_reg = (b), \
-			    .off = (jump) })
-#define IF_NOT_BELOW(a, limit, jump) \
-	((struct bpf_insn){ .code = BPF_JMP | BPF_JGE | BPF_K, .dst_reg = (a), .imm = (int32_t)(limit), \
-			    .off = (jump) })
-/* Of 32 bits. */
-#define SUBTRACT(to, value) \
-	((struct bpf_insn){ .code = BPF_ALU | BPF_SUB | BPF_K, .dst_reg = (to), \
-			    .imm = (int32_t)(value) })
-#define CALL(function) ((struct bpf_insn){ .code = BPF_JMP | BPF_CALL, .imm = (function) })
-#define EXIT() ((struct bpf_insn){ .code = BPF_JMP | BPF_EXIT })
+/* ---- instructions ---- */
 
 enum {
 	MARK = offsetof(struct __sk_buff, mark),
@@ -80,7 +54,6 @@ struct link_attributes {
 static int load(const struct bpf_insn *instructions, uint32_t count)
 {
 	union bpf_attr attributes;
-	long fd;
 
 	memset(&attributes, 0, sizeof(attributes));
 	attributes.prog_type = BPF_PROG_TYPE_SCHED_CLS;
@@ -88,8 +61,7 @@ static int load(const struct bpf_insn *instructions, uint32_t count)
 	attributes.insn_cnt = count;
 	attributes.license = (uintptr_t) "Dual BSD/GPL";
 	memcpy(attributes.prog_name, "valet", sizeof("valet"));
-	fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof(attributes));
-	return fd < 0 ? -errno : (int)fd;
+	return bpf_call(BPF_PROG_LOAD, &attributes, sizeof(attributes));
 }
 
 static int attach(const struct bpf_insn *instructions, size_t bytes, uint32_t index,
@@ -97,16 +69,14 @@ static int attach(const struct bpf_insn *instructions, size_t bytes, uint32_t in
 {
 	struct link_attributes attributes = { .target_index = index, .attach_type = attach_type };
 	int program = load(instructions, (uint32_t)(bytes / sizeof(*instructions)));
-	long fd;
+	int fd;
 
 	if (program < 0)
 		return program;
 	attributes.program = (uint32_t)program;
-	fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes));
-	if (fd < 0)
-		fd = errno == EINVAL ? -EOPNOTSUPP : -errno;
+	fd = bpf_call(BPF_LINK_CREATE, &attributes, sizeof(attributes));
 	close(program); /* the link holds it */
-	return (int)fd;
+	return fd == -EINVAL ? -EOPNOTSUPP : fd;
 }
 
 int program_marks_make(struct program_marks *marks)

@@ -152,7 +152,7 @@ enum valet_drop {
 
 /* What a network interface of the system is reached through. */
 enum valet_device {
-	VALET_DEVICE_AUTO, /* the best that can be had */
+	VALET_DEVICE_AUTO, /* AF_XDP on cards that have it, or packet sockets */
 	VALET_DEVICE_AF_XDP,
 	VALET_DEVICE_AF_PACKET,
 	VALET_DEVICE_TAP, /* the other end of a TAP interface, made if it does not exist */

@@ -1,62 +1,66 @@
 // The host's side of an interface, and TAP interfaces: stacks that are no further hosts on a wire.
 import assert from "node:assert/strict";
 import { throwsCode } from "../contract/backends.ts";
-import { Host, ip, testNet, until } from "./scene.ts";
+import { DEVICES, Host, ip, testNet, until } from "./scene.ts";
 
-testNet(
-  "the host keeps its connection while its interface is attached and detached",
-  async (scene) => {
-    const red = scene.host(), blue = scene.host();
-    const look = () =>
-      (red.run("ip", "addr", "show", "eth0") + red.run("ip", "route")).replace(" tentative", "");
-    const before = look();
-    // red and blue are wired to each other by the switch's other ends; red's own eth0 is attached as well
-    scene.attach(red);
-    scene.attach(blue);
-    assert.equal(red.ping(blue.ip4), 3);
-    const server = new Deno.Command("ip", {
-      args: blue.command("iperf3", "-s", "-1", "-B", blue.ip4).slice(1),
-      stdout: "null",
-    }).spawn();
-    await until("iperf3 listens", () => blue.run("ss", "-Hltn").includes(":5201"));
-    const client = new Deno.Command("ip", {
-      args: red.command("iperf3", "-J", "-c", blue.ip4, "-t", "3").slice(1),
-      stdout: "piped",
-    }).spawn();
-    await until("it is connected", () => red.run("ss", "-Htn").includes(":5201"));
-    const other = scene.netmap.bridge("vale1"), { namespace } = red;
-    for (let i = 0; i < 2; i++) {
-      assert.equal(other.attach("eth0", { namespace, hostRings: true }), 0);
-      assert.deepEqual(other.ports().map((port) => port.interface), ["eth0", "eth0^"]);
-      const sent = other.counters()["eth0^"].txPackets;
-      await until(
-        "the host's packets cross the bridge",
-        () => other.counters()["eth0^"].txPackets > sent + 100,
-      );
+for (const device of DEVICES) {
+  testNet(
+    `${device}: the host keeps its connection while its interface is attached and detached`,
+    async (scene) => {
+      const red = scene.host(), blue = scene.host();
+      const look = () =>
+        (red.run("ip", "addr", "show", "eth0") + red.run("ip", "route")).replace(" tentative", "");
+      const before = look();
+      // red and blue are wired to each other by the switch's other ends; red's own eth0 is attached as well
+      scene.attach(red, { device });
+      scene.attach(blue, { device });
       assert.equal(red.ping(blue.ip4), 3);
-      assert.equal(red.ping(blue.ip6), 3);
-      throwsCode("EINVAL", () => other.detach("eth0^"));
-      other.detach("eth0");
-      assert.deepEqual(other.ports(), []);
-    }
-    const result = JSON.parse(new TextDecoder().decode((await client.output()).stdout));
-    await server.status;
-    assert.equal(result.error, undefined);
-    assert.ok(result.end.sum_received.bytes > 1e6);
-    assert.equal(look(), before);
-    assert.doesNotMatch(red.run("ip", "link"), /vhost/);
-  },
-);
+      const server = new Deno.Command("ip", {
+        args: blue.command("iperf3", "-s", "-1", "-B", blue.ip4).slice(1),
+        stdout: "null",
+      }).spawn();
+      await until("iperf3 listens", () => blue.run("ss", "-Hltn").includes(":5201"));
+      const client = new Deno.Command("ip", {
+        args: red.command("iperf3", "-J", "-c", blue.ip4, "-t", "3").slice(1),
+        stdout: "piped",
+      }).spawn();
+      await until("it is connected", () => red.run("ss", "-Htn").includes(":5201"));
+      const other = scene.netmap.bridge("vale1"), { namespace } = red;
+      for (let i = 0; i < 2; i++) {
+        assert.equal(other.attach("eth0", { namespace, device, hostRings: true }), 0);
+        assert.deepEqual(other.ports().map((port) => port.interface), ["eth0", "eth0^"]);
+        const sent = other.counters()["eth0^"].txPackets;
+        await until(
+          "the host's packets cross the bridge",
+          () => other.counters()["eth0^"].txPackets > sent + 100,
+        );
+        assert.equal(red.ping(blue.ip4), 3);
+        assert.equal(red.ping(blue.ip6), 3);
+        throwsCode("EINVAL", () => other.detach("eth0^"));
+        other.detach("eth0");
+        assert.deepEqual(other.ports(), []);
+      }
+      const result = JSON.parse(new TextDecoder().decode((await client.output()).stdout));
+      await server.status;
+      assert.equal(result.error, undefined);
+      assert.ok(result.end.sum_received.bytes > 1e6);
+      assert.equal(look(), before);
+      assert.doesNotMatch(red.run("ip", "link"), /vhost/);
+    },
+  );
+}
 
-testNet("without its host's side an interface is cut off from the host", (scene) => {
-  const [red, blue] = scene.joined(2);
-  const other = scene.netmap.bridge("vale1"), { namespace } = red;
-  assert.equal(red.ping(blue.ip4), 3);
-  other.attach("eth0", { namespace });
-  assert.ok(!red.reaches(blue.ip4));
-  other.detach("eth0");
-  assert.ok(red.reaches(blue.ip4));
-});
+for (const device of DEVICES) {
+  testNet(`${device}: without its host's side an interface is cut off from the host`, (scene) => {
+    const [red, blue] = scene.joined(2);
+    const other = scene.netmap.bridge("vale1"), { namespace } = red;
+    assert.equal(red.ping(blue.ip4), 3);
+    other.attach("eth0", { namespace, device });
+    assert.ok(!red.reaches(blue.ip4));
+    other.detach("eth0");
+    assert.ok(red.reaches(blue.ip4));
+  });
+}
 
 testNet("TAP interfaces join namespaces", async (scene) => {
   const hosts = [1, 2].map((number) => {

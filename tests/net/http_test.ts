@@ -1,7 +1,7 @@
 // HTTP across the bridge: what is downloaded is what was served, in one long transfer and in many.
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { SECONDS, testNet } from "./scene.ts";
+import { DEVICES, SECONDS, testNet } from "./scene.ts";
 
 const SCRIPT = fileURLToPath(new URL("http.ts", import.meta.url));
 
@@ -12,11 +12,17 @@ function deno(...args: string[]): string[] {
 // Otherwise a tenth of it, for time's sake
 const LONG = SECONDS > 1;
 
-for (const [megabytes, connections] of LONG ? [[200, 1], [1, 200]] : [[20, 1], [0.1, 200]]) {
+const LOADS = LONG ? [[200, 1], [1, 200]] : [[20, 1], [0.1, 200]];
+
+for (
+  const [device, megabytes, connections] of DEVICES.flatMap((device) =>
+    LOADS.map(([size, number]) => [device, size, number] as const)
+  )
+) {
   testNet(
-    `${connections} times ${megabytes} MB arrive with the SHA-256 that they left with`,
+    `${device}: ${connections} times ${megabytes} MB arrive with the SHA-256 that they left with`,
     async (scene) => {
-      const [red, blue] = scene.joined(2);
+      const [red, blue] = scene.joined(2, { device });
       const [program, ...args] = blue.command(...deno("serve", blue.ip4, `${megabytes}`));
       const server = new Deno.Command(program, { args, stdout: "piped" }).spawn();
       try {

@@ -1,10 +1,6 @@
 // Namespaces that only a bridge joins: what real network stacks send arrives, whole and right.
 import assert from "node:assert/strict";
-import type { DeviceKind } from "../../mod.ts";
-import { type Host, type Scene, SECONDS, testNet } from "./scene.ts";
-
-/** What is checked for each kind of device. */
-const DEVICES: readonly DeviceKind[] = ["af_packet"];
+import { DEVICES, type Host, type Scene, SECONDS, testNet } from "./scene.ts";
 
 function report(what: string, rate: number): void {
   if (SECONDS > 1) {

@@ -1,10 +1,8 @@
 // Interfaces with several queues: each is a ring of the port, and keeps what belongs to it.
 import assert from "node:assert/strict";
-import { type DeviceKind, SlotFlag } from "../../mod.ts";
-import { type Host, testNet, until } from "./scene.ts";
+import { SlotFlag } from "../../mod.ts";
+import { DEVICES, type Host, testNet, until } from "./scene.ts";
 
-/** What is checked for each kind of device. */
-const DEVICES: readonly DeviceKind[] = ["af_packet"];
 const QUEUES = 4;
 
 /**

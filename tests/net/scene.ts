@@ -15,7 +15,7 @@
  */
 
 import assert from "node:assert/strict";
-import { type AttachOptions, type Bridge, Netmap } from "../../mod.ts";
+import { type AttachOptions, type Bridge, type DeviceKind, Netmap } from "../../mod.ts";
 import { useTestDaemon } from "../contract/daemon.ts";
 
 /** Seconds that a measurement runs. */
@@ -230,6 +230,9 @@ export class Sniffer implements AsyncDisposable {
     await this.#reader.cancel();
   }
 }
+
+/** What veth interfaces can be reached through. */
+export const DEVICES: readonly DeviceKind[] = ["af_xdp", "af_packet"];
 
 /** Of both ends of a host's link. */
 export interface HostOptions {

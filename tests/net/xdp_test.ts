@@ -1,0 +1,170 @@
+// What is particular to AF_XDP: what it lacks says so, and what a network stack leaves to "the card" is done.
+import assert from "node:assert/strict";
+import { throwsCode } from "../contract/backends.ts";
+import { foreignProgram } from "./foreign_program.ts";
+import { type Host, ip, run, type Scene, testNet, until } from "./scene.ts";
+
+const attach = (scene: Scene, name: string, options = {}) => (): number =>
+  scene.bridge.attach(name, { namespace: scene.namespace, device: "af_xdp", ...options });
+
+/** What ethtool(8) says of a host's end. */
+function features(host: Host): string {
+  return host.run("ethtool", "-k", "eth0");
+}
+
+testNet("af_xdp: the other end of a veth pair gets back what it cannot do meanwhile", (scene) => {
+  const red = scene.host(), before = features(red);
+  assert.match(before, /tcp-segmentation-offload: on/);
+  attach(scene, "p0")();
+  const { device, xdpMode } = scene.bridge.counters()["p0"];
+  assert.deepEqual([device, xdpMode], ["af_xdp", "native"]);
+  assert.match(features(red), /tcp-segmentation-offload: off/);
+  scene.bridge.detach("p0");
+  assert.equal(features(red), before);
+});
+
+testNet("by itself a virtual interface is reached by packet sockets", (scene) => {
+  scene.joined(1);
+  const { device, xdpMode } = scene.bridge.counters()["p0"];
+  assert.deepEqual([device, xdpMode], ["af_packet", undefined]);
+});
+
+testNet(
+  "af_xdp: another's XDP program stays, and the error says whose turn it is",
+  async (scene) => {
+    const [red] = [scene.host(), scene.host()];
+    {
+      await using _program = await foreignProgram(scene.namespace, "p0", "xdp");
+      const error = throwsCode("EEXIST", attach(scene, "p0"));
+      assert.match(error.message, /another XDP program.*ip link set p0 xdp off/s);
+      assert.match(ip("-n", scene.namespace, "link", "show", "p0"), /xdp/);
+      scene.attach(red, { device: "auto" }); // without
+      assert.equal(scene.bridge.counters()["p0"].device, "af_packet");
+      scene.bridge.detach("p0");
+    }
+    attach(scene, "p0")();
+    assert.match(ip("-n", scene.namespace, "link", "show", "p0"), /xdp/);
+    scene.bridge.detach("p0");
+    assert.doesNotMatch(ip("-n", scene.namespace, "link", "show", "p0"), /xdp/);
+  },
+);
+
+testNet("af_xdp: too few queues for what the peer sends by: ethtool's line is given", (scene) => {
+  const { namespace } = scene;
+  ip("-n", namespace, "link", "add", "dev", "p0", "type", "veth", "peer", "name", "q0");
+  ip("-n", namespace, "link", "del", "p0");
+  const shape = ["numrxqueues", "1", "numtxqueues", "1", "type", "veth"];
+  const peer = ["peer", "name", "q0", "numrxqueues", "2", "numtxqueues", "2"];
+  ip("-n", namespace, "link", "add", "dev", "p0", ...shape, ...peer);
+  const error = throwsCode("ENOSPC", attach(scene, "p0"));
+  assert.match(error.message, /ethtool -L p0 rx/);
+  attach(scene, "p0", { device: "auto" })();
+  assert.equal(scene.bridge.counters()["p0"].device, "af_packet");
+});
+
+testNet(
+  "af_xdp: a driver without XDP: the system does it, when nothing would be lost",
+  async (scene) => {
+    const { namespace } = scene, red = scene.host();
+    ip("-n", namespace, "link", "add", "br0", "type", "bridge");
+    ip("-n", namespace, "link", "set", "p0", "master", "br0");
+    ip("-n", namespace, "link", "set", "br0", "up");
+    const error = throwsCode("ENOPROTOOPT", attach(scene, "br0"));
+    assert.match(error.message, /ethtool -K br0 gro off rxvlan off/);
+    run(["ip", "netns", "exec", namespace, "ethtool", "-K", "br0", "gro", "off"]);
+    attach(scene, "br0")();
+    assert.equal(scene.bridge.counters()["br0"].xdpMode, "generic");
+    const blue = scene.host();
+    attach(scene, "p1")();
+    await until("the bridge forwards", () => red.reaches(blue.ip4));
+    for (const size of [0, 1472, 4000]) assert.equal(red.ping(blue.ip4, { size }), 3);
+    scene.bridge.detach("br0");
+    attach(scene, "br0", { device: "auto" })();
+    assert.equal(scene.bridge.counters()["br0"].device, "af_packet");
+    assert.match(
+      throwsCode("EOPNOTSUPP", () => {
+        scene.bridge.detach("br0");
+        attach(scene, "br0", { hostRings: true })();
+      }).message,
+      /host's side/,
+    );
+  },
+);
+
+testNet(
+  "af_xdp: without such sockets in the kernel the error says so, and packet sockets serve",
+  (scene) => {
+    scene.host();
+    const mod = new URL("../../mod.ts", import.meta.url).href;
+    const script = `import { Netmap } from "${mod}";
+    const bridge = Netmap.open({ backend: "embedded" }).bridge("vale0");
+    try { bridge.attach("p0", { device: "af_xdp" }); } catch (error) { console.log(error.message); }
+    bridge.attach("p0");
+    console.log(bridge.counters().p0.device);`;
+    // seccomp(2): socket(AF_XDP) fails as where it is not compiled in
+    const without = `
+import ctypes, os, struct, sys
+code = [(0x20, 0, 0, 0), (0x15, 0, 3, 41), (0x20, 0, 0, 16), (0x15, 0, 1, 44), (6, 0, 0, 0x50000 + 97),
+    (6, 0, 0, 0x7fff0000)]
+text = ctypes.create_string_buffer(b''.join(struct.pack('HBBI', *each) for each in code))
+program = struct.pack('HL', len(code), ctypes.addressof(text))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program) == 0
+os.execvp(sys.argv[1], sys.argv[1:])
+`;
+    const there = ["ip", "netns", "exec", scene.namespace, "python3", "-c", without];
+    const text = run([...there, Deno.execPath(), "eval", "--no-check", script]);
+    assert.match(text, /EPFNOSUPPORT/);
+    assert.match(text, /no AF_XDP sockets.*af_packet/s);
+    assert.match(text, /^af_packet$/m);
+  },
+);
+
+testNet("af_xdp: a VLAN tag that lies beside the packet is put back", async (scene) => {
+  const red = scene.host();
+  attach(scene, "p0")();
+  await using _tagger = await foreignProgram(red.namespace, "eth0", "vlan 5");
+  using port = scene.netmap.open("vale0:x");
+  red.reaches("10.213.0.99"); // asks for a neighbour
+  const frames: string[] = [];
+  await until("a frame has come", () => {
+    port.rxSync();
+    const [ring] = port.rxRings;
+    for (let slot = ring.head; slot !== ring.tail; slot = ring.next(slot)) {
+      frames.push(ring.bytes(slot).subarray(0, ring.length(slot)).toHex());
+    }
+    ring.advance(ring.space);
+    return frames.some((frame) => frame.includes("08060001"));
+  });
+  const arp = frames.find((frame) => frame.includes("08060001"))!;
+  assert.equal(arp.slice(24, 36), "810000050806");
+});
+
+testNet("af_xdp: checksums that stacks leave undone are right, also in tunnels", async (scene) => {
+  const [red, blue] = scene.joined(2, { device: "af_xdp" });
+  const hosts = [red, blue];
+  hosts.forEach((host, i) => {
+    const other = hosts[1 - i];
+    const tunnel = ["type", "vxlan", "id", "7", "dstport", "4789"];
+    host.run("ip", "link", "add", "dev", "t0", ...tunnel, "remote", other.ip4, "local", host.ip4);
+    host.run("ip", "addr", "add", `10.214.0.${i + 1}/24`, "dev", "t0");
+    host.run("ip", "link", "set", "dev", "t0", "up");
+  });
+  const inner = [1, 2].map((n) => `10.214.0.${n}`);
+  assert.equal(red.ping(inner[1]), 3);
+  const serve = "import socket\ns = socket.create_server(('10.214.0.2', 7))\n" +
+    "print('ready', flush=True)\nc, _ = s.accept()\nn = 0\n" +
+    "while d := c.recv(65536): n += len(d)\nprint(n)";
+  const server = new Deno.Command("ip", {
+    args: blue.command("python3", "-c", serve).slice(1),
+    stdout: "piped",
+  }).spawn();
+  await until("it listens", () => blue.run("ss", "-Hltn").includes(":7 "));
+  red.run(
+    "python3",
+    "-c",
+    "import socket\ns = socket.create_connection(('10.214.0.2', 7))\ns.sendall(bytes(3000000))",
+  );
+  const text = new TextDecoder().decode((await server.output()).stdout);
+  assert.equal(text, "ready\n3000000\n");
+});
