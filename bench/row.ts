@@ -21,6 +21,8 @@ export interface RateRow {
   isExtra?: boolean;
   /** It is measured through a daemon that is started for it. Its second figure is the rate sent. */
   daemon?: boolean;
+  /** What it has to be possible to join hosts by, else it is skipped. */
+  needs?: JoinKind;
   /** Further programs that are measured in turn with it, by the name of their rate in the results. */
   beside?: Record<string, Program>;
 }

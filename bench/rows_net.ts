@@ -1,11 +1,28 @@
 /** Rows of real network stacks that the switch joins. */
 
-import type { GapRow, NetRow } from "./row.ts";
+import type { GapRow, NetRow, RateRow } from "./row.ts";
 
 const IPERF = "iperf3 between two network namespaces that";
 
+/** Packets of 60 bytes from a port, through an interface, a wire, and another one, to a port. */
+function throughNics(device: "af_xdp" | "af_packet" | "tap"): RateRow {
+  const isTap = device === "tap";
+  return {
+    name: `nic.${isTap ? "" : "veth."}${device}.60`,
+    about: "a port sends through " +
+      (isTap ? "a TAP interface, a Linux bridge and another" : `a veth pair with ${device}`) +
+      ", 60 bytes; rate received, by the clock on the wall",
+    program: { scene: "nic", args: [device] },
+    limit: "limit.60",
+    needs: `valet.${device}`,
+  };
+}
+
 /** All of them. */
-export const NET_ROWS: readonly (NetRow | GapRow)[] = [
+export const NET_ROWS: readonly (NetRow | GapRow | RateRow)[] = [
+  throughNics("af_xdp"),
+  throughNics("af_packet"),
+  throughNics("tap"),
   {
     name: "net.tcp.af_xdp",
     about:

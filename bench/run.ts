@@ -1,5 +1,6 @@
 /** Measures rows. */
 
+import { joinProblem } from "./net/join.ts";
 import type { MemoryResult, RateResult, Result } from "./results.ts";
 import type { MemoryRow, RateRow, Row } from "./row.ts";
 import { measureRound, type Setting, toNeighbours } from "./round.ts";
@@ -23,6 +24,8 @@ export async function measureRow(
     if ("moment" in row) return await measureMoment(row, setting);
     if ("join" in row) return await measureNet(row, setting);
     if ("gap_us" in row) return await measureGap(row, setting);
+    const problem = row.needs && joinProblem(row.needs);
+    if (problem !== undefined) return { name: row.name, skipped: problem };
     return await measureRate(row, setting, earlier);
   } catch (error) {
     return { name: row.name, error: error instanceof Error ? error.message : String(error) };

@@ -78,7 +78,8 @@ static int rounds(const char *name, uint32_t count)
 static const struct bench_scene *scene_find(const char *name, int arguments)
 {
 	static const struct bench_scene *const all[] = { bench_daemon_scenes, bench_frame_scenes,
-							 bench_idle_scenes, bench_ping_scenes };
+							 bench_idle_scenes, bench_nic_scenes,
+							 bench_ping_scenes };
 
 	for (uint32_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		for (const struct bench_scene *scene = all[i]; scene->name; scene++)

@@ -71,7 +71,7 @@ struct bench_scene {
 
 /* Each ends with a NULL name. */
 extern const struct bench_scene bench_daemon_scenes[], bench_frame_scenes[], bench_idle_scenes[],
-	bench_ping_scenes[];
+	bench_nic_scenes[], bench_ping_scenes[];
 
 /* Memory that a port of so many slots a ring touches when it is opened; prints one JSON line. */
 void bench_memory(uint32_t slots, uint32_t ports);
