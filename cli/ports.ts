@@ -12,7 +12,10 @@ import { type PortSample, portsOf, takeSample } from "./sample.ts";
 import type { CommandSpec } from "./table.ts";
 
 /** A port, as `--json` prints it; the kernel tells names and indices only. */
-interface PortLine extends PortEntry {
+interface PortLine extends Pick<PortEntry, "name" | "interface"> {
+  bridge?: string;
+  bridgeIndex?: number;
+  portIndex?: number;
   kind?: string;
   device?: string | undefined;
   opens?: number;
@@ -38,6 +41,7 @@ const COLUMNS: readonly Column[] = [
 export const portsCommand: CommandSpec = {
   name: "ports",
   description: "List the ports of all bridges\n\n" +
+    "Persistent interfaces that are on none come last, without an INDEX. " +
     "RINGS and SLOTS are those for sending / receiving; the kernel tells names and indices only.",
   options: [{ flags: "--json", description: "Print JSON" }],
   examples: [["All ports", "valet ports"]],
@@ -76,15 +80,17 @@ function describeAll(netmap: Netmap): PortLine[] {
   const entries = netmap.ports();
   // Asking the kernel about a persistent port makes it impossible to detach it (its issue 882)
   if (netmap.backend === "kernel") return entries;
-  const samples = portsOf(takeSample(netmap));
-  return entries.map((port) => describe(netmap, port, samples.get(port.name)))
+  const sample = takeSample(netmap), samples = portsOf(sample);
+  const unattached = sample.unattached.map(({ name }) => ({ name, interface: name }));
+  return [...entries, ...unattached]
+    .map((port) => describe(netmap, port, samples.get(port.name)))
     .filter((it) => it !== undefined);
 }
 
 /** Undefined when the port has gone meanwhile. */
 function describe(
   netmap: Netmap,
-  port: PortEntry,
+  port: PortLine,
   sample: PortSample | undefined,
 ): PortLine | undefined {
   if (sample === undefined) return undefined;
@@ -115,7 +121,7 @@ function cells(port: PortLine): string[] {
   const pair = (tx?: number, rx?: number): string => tx === undefined ? "" : `${tx} / ${rx}`;
   return [
     port.name,
-    String(port.portIndex),
+    port.portIndex === undefined ? "" : String(port.portIndex),
     [port.kind, port.device].filter((it) => it !== undefined).join(" "),
     port.opens === undefined ? "" : String(port.opens),
     pair(port.txRings, port.rxRings),

@@ -16,6 +16,8 @@ export interface Sample {
   readonly atMs: number;
   /** The bridges, by name. */
   readonly bridges: readonly BridgeSample[];
+  /** Persistent interfaces that are on no bridge. */
+  readonly unattached: readonly PortSample[];
 }
 
 /** A bridge of a sample. */
@@ -36,7 +38,7 @@ export interface BridgeSample {
 
 /** A port of a sample. */
 export interface PortSample {
-  /** "vale0:vi0" */
+  /** "vale0:vi0"; "vi0" on no bridge. */
   readonly name: string;
   /** "vi0" */
   readonly interface: string;
@@ -76,7 +78,10 @@ export interface PortRates {
 export function takeSample(netmap: Netmap): Sample {
   const names = [...new Set(netmap.ports().map((port) => port.bridge))];
   const bridges = names.map((name) => takeBridge(netmap, name)).filter((it) => it !== undefined);
-  return { atMs: performance.now(), bridges };
+  const unattached = Object.entries(netmap.interfaces())
+    .filter(([, { bridgeIndex }]) => bridgeIndex === undefined)
+    .map(([name, counters]) => ({ name, interface: name, counters }));
+  return { atMs: performance.now(), bridges, unattached };
 }
 
 function takeBridge(netmap: Netmap, name: string): BridgeSample | undefined {
@@ -143,7 +148,8 @@ export function samplingOptions(
 
 /** All ports of a sample, by name. */
 export function portsOf(sample: Sample): Map<string, PortSample> {
-  return new Map(sample.bridges.flatMap(({ ports }) => ports.map((port) => [port.name, port])));
+  const ports = [...sample.bridges.flatMap(({ ports }) => ports), ...sample.unattached];
+  return new Map(ports.map((port) => [port.name, port]));
 }
 
 /**

@@ -11,6 +11,7 @@ import { openNetmap } from "./open.ts";
 import { noPorts, widthOf, writeLines } from "./ports.ts";
 import {
   type PortSample,
+  portsOf,
   type Sample,
   samplePairs,
   samplingOptions,
@@ -86,7 +87,7 @@ async function print(
   let shown = 0;
   for await (const { before, now } of samplePairs(netmap, () => intervalMs, signal)) {
     if (isJson) {
-      const ports = now.bridges.flatMap((bridge) => bridge.ports).filter(wanted);
+      const ports = [...portsOf(now).values()].filter(wanted);
       stdout.write(`${JSON.stringify(rateLine(before, now, ports))}\n`);
     } else {
       const state: TopState = { before, now, wanted, sort, reversed: false };

@@ -28,6 +28,8 @@ export const ValetRequest = {
   LOOKUP_SET: 0x5605,
   /** Read a port's counters. */
   PORT_GET: 0x5606,
+  /** Read the names of persistent interfaces. */
+  INTERFACES_GET: 0x560c,
   /** Read the memory parameters. */
   MEMORY_GET: 0x5610,
   /** Change some of them. */
@@ -79,6 +81,15 @@ export const TABLE = {
   entryPort: 8,
   /** In an entry. */
   entryAgeMs: 12,
+} as const;
+
+/** `struct valet_req_interfaces`. */
+export const INTERFACES = {
+  size: 8 + 32 * 16,
+  cursor: 0,
+  count: 4,
+  names: 8,
+  nameBytes: 16,
 } as const;
 
 /** `struct valet_req_token`. */
@@ -237,6 +248,13 @@ export class Message {
   /** The same at a place in the message, in an option. */
   writeText(at: number, size: number, value: string | number): void {
     writeName(this.bytes.subarray(at, at + size), String(value));
+  }
+
+  /** A text of the body, in `size` bytes that end with zeros. */
+  text(at: number, size: number): string {
+    const bytes = this.bytes.subarray(BODY + at, BODY + at + size);
+    const end = bytes.indexOf(0);
+    return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
   }
 
   /** Writes a u64 of the body. */

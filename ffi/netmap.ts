@@ -12,17 +12,17 @@ import { createExclusive, presentToken } from "./exclusive.ts";
 import {
   type InterfaceInfo,
   type PoolsInfo,
+  type PortCounters,
   type PortEntry,
   type PortInfo,
-  readInterfaceInfo,
   readPortInfo,
 } from "./info.ts";
 import { takeBackLookups } from "./installed_lookups.ts";
-import { PORT_INFO, VALE_NEWIF } from "./layout.ts";
+import { createInterface, interfaceCounters } from "./interfaces.ts";
+import { PORT_INFO } from "./layout.ts";
 import { loadLibrary, prepareLibrary } from "./library.ts";
 import type { LibraryDownload } from "./download.ts";
 import { checkOutsideLookup } from "./lookup_state.ts";
-import { portMemory } from "./memory.ts";
 import {
   changeMemoryParameters,
   type MemoryParameters,
@@ -32,14 +32,7 @@ import {
 import { openPort, type PortOptions } from "./open_port.ts";
 import type { Port } from "./port.ts";
 import { bridgeName, requestName } from "./names.ts";
-import {
-  findPools,
-  findPort,
-  type InterfaceOptions,
-  listPorts,
-  readPools,
-  ringsAndSlots,
-} from "./requests.ts";
+import { findPools, findPort, type InterfaceOptions, listPorts, readPools } from "./requests.ts";
 
 export type { InterfaceOptions };
 
@@ -245,21 +238,27 @@ export class Netmap implements Disposable {
    */
   createInterface(name: string, options: InterfaceOptions = {}): InterfaceInfo {
     this.#checkOpen("create");
-    const { txSlots, rxSlots, txRings, rxRings, memoryId } = ringsAndSlots(options);
-    const { buffers } = portMemory({
-      txSlots: txSlots || undefined,
-      rxSlots: rxSlots || undefined,
-      txRings: txRings || undefined,
-      rxRings: rxRings || undefined,
-    });
-    this.#descriptor.request(RequestType.VALE_NEWIF, name, VALE_NEWIF.size)
-      .setU32(VALE_NEWIF.txSlots, txSlots)
-      .setU32(VALE_NEWIF.rxSlots, rxSlots)
-      .setU16(VALE_NEWIF.txRings, txRings)
-      .setU16(VALE_NEWIF.rxRings, rxRings)
-      .setU16(VALE_NEWIF.memId, memoryId);
-    const need = `It needs ${buffers} buffers`;
-    return readInterfaceInfo(this.#descriptor.control("create", name, { need }), name);
+    return createInterface(this.#descriptor, name, options);
+  }
+
+  /**
+   * The persistent interfaces, on a bridge or not, and what each has counted, by name. While others make
+   * or remove some the list is no snapshot.
+   *
+   * @throws {NetmapError} EOPNOTSUPP on the kernel, which does not list them
+   *
+   * @example
+   * ```ts
+   * import { Netmap } from "@valet/valet";
+   *
+   * using netmap = Netmap.open({ backend: "embedded", instance: "interfaces example" });
+   * netmap.createInterface("vi0");
+   * console.log(netmap.interfaces()["vi0"].bridgeIndex); // undefined: it is on none
+   * ```
+   */
+  interfaces(): Record<string, PortCounters> {
+    this.#checkOpen("read");
+    return interfaceCounters(this.#descriptor);
   }
 
   /**

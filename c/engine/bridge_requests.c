@@ -236,6 +236,24 @@ static int port_get_report(struct descriptor *descriptor, struct nmreq_header *h
 	return rc;
 }
 
+static int interfaces_get(const struct engine *engine, struct valet_req_interfaces *body)
+{
+	const struct port *port = engine->interfaces;
+	uint32_t i = 0;
+
+	for (; port && i < body->cursor; i++)
+		port = port->next;
+	memset(body->names, 0, sizeof(body->names));
+	for (body->count = 0; port && body->count < VALET_INTERFACES_CHUNK; i++) {
+		char *name = body->names[body->count++];
+
+		memcpy(name, port->name, strnlen(port->name, sizeof(body->names[0]) - 1));
+		port = port->next;
+	}
+	body->cursor = port ? i : 0;
+	return 0;
+}
+
 static int is_about_tokens(uint16_t type)
 {
 	return type == VALET_REQ_BRIDGE_CREATE || type == VALET_REQ_BRIDGE_DESTROY ||
@@ -257,6 +275,8 @@ int control_valet(struct descriptor *descriptor, struct nmreq_header *header)
 		return -EINVAL;
 	if (header->nr_reqtype == VALET_REQ_PORT_GET)
 		return port_get_report(descriptor, header);
+	if (header->nr_reqtype == VALET_REQ_INTERFACES_GET)
+		return interfaces_get(descriptor->engine, request_body(header));
 	bridge = named_bridge(descriptor->engine, header->nr_name);
 	if (header->nr_reqtype == VALET_REQ_CONFIG_SEND ||
 	    header->nr_reqtype == VALET_REQ_CONFIG_SERVE)

@@ -49,6 +49,8 @@ int request_body_bytes(uint16_t type)
 		return sizeof(struct valet_req_lookup);
 	case VALET_REQ_PORT_GET:
 		return sizeof(struct valet_req_port);
+	case VALET_REQ_INTERFACES_GET:
+		return sizeof(struct valet_req_interfaces);
 	case VALET_REQ_MEMORY_GET:
 	case VALET_REQ_MEMORY_SET:
 		return sizeof(struct valet_req_memory);

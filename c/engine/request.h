@@ -20,7 +20,7 @@ uint64_t request_option_bytes(uint32_t type, uint64_t nro_size);
 /* Whether it is one of valet's own. */
 static inline int request_is_valet(uint16_t type)
 {
-	return (type >= VALET_REQ_BRIDGE_GET && type <= VALET_REQ_CONFIG_SERVE) ||
+	return (type >= VALET_REQ_BRIDGE_GET && type <= VALET_REQ_INTERFACES_GET) ||
 	       (type >= VALET_REQ_MEMORY_GET && type <= VALET_REQ_SHORTAGE_GET);
 }
 

@@ -22,6 +22,7 @@ enum {
 	VALET_REQ_BRIDGE_TOKEN = 0x5609, /* the same: presents its token, for this descriptor */
 	VALET_REQ_CONFIG_SEND = 0x560a, /* the same: NIOCCONFIG */
 	VALET_REQ_CONFIG_SERVE = 0x560b, /* the same: the descriptor gets what others send */
+	VALET_REQ_INTERFACES_GET = 0x560c, /* nr_name is not read: persistent interfaces, some a call */
 	VALET_REQ_ATTACH = 0x5620, /* nr_name: "vale0:eth1"; VALE_ATTACH and what it cannot say */
 };
 
@@ -30,6 +31,15 @@ enum {
 	VALET_REQ_MEMORY_GET = 0x5610,
 	VALET_REQ_MEMORY_SET = 0x5611, /* what is 0 stays; EINVAL: beyond netmap's limits */
 	VALET_REQ_SHORTAGE_GET = 0x5612, /* after a REGISTER that failed with ENOMEM; ENOENT: unknown */
+};
+
+#define VALET_INTERFACES_CHUNK 32
+
+/* Names of interfaces that VALE_NEWIF has made, on bridges or not. */
+struct valet_req_interfaces {
+	uint32_t cursor; /* in: 0 to begin; out: for the next call, 0 after the last */
+	uint32_t count; /* out */
+	char names[VALET_INTERFACES_CHUNK][16]; /* out */
 };
 
 enum valet_lookup_kind {
@@ -220,6 +230,7 @@ enum valet_port_kind {
 };
 
 _Static_assert(sizeof(struct valet_req_bridge) == 32, "");
+_Static_assert(sizeof(struct valet_req_interfaces) == 8 + 16 * VALET_INTERFACES_CHUNK, "");
 _Static_assert(sizeof(struct valet_req_token) == 8, "");
 _Static_assert(sizeof(struct valet_req_config) == 16 + VALET_CONFIG_BYTES, "");
 _Static_assert(sizeof(struct valet_table_entry) == 16, "");

@@ -28,7 +28,7 @@ export interface ViewState {
 
 /** A bridge. */
 export interface ViewBridge {
-  /** "vale0" */
+  /** "vale0"; "" stands for none: its ports are persistent interfaces that are on no bridge. */
   readonly name: string;
   /** What decides there; undefined on the kernel, which does not tell. */
   readonly lookup?: "learning" | "native" | "script" | undefined;
@@ -44,8 +44,8 @@ export interface ViewBridge {
 export interface ViewPort {
   /** "vi0" */
   readonly name: string;
-  /** Index on its bridge. */
-  readonly index: number;
+  /** Index on its bridge; undefined when it is on none. */
+  readonly index?: number | undefined;
   /** What it has counted; undefined on the kernel. */
   readonly counters?: ViewCounters | undefined;
   /** What a second adds; undefined before there are two samples. */

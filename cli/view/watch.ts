@@ -108,10 +108,15 @@ function engineState(
     lookup: bridge.lookup,
     hook: hooks.hooks.find((hook) => hook.bridge === bridge.name),
     ports: bridge.ports.map((port) => portOf(port, old?.get(port.name), seconds))
-      .sort((a, b) => a.index - b.index),
+      .sort((a, b) => Number(a.index) - Number(b.index)),
     table: tableOf(netmap, bridge),
   }));
-  return stateOf(netmap, hooks, { seconds, counts: true, bridges });
+  const unattached = now.unattached.map((port) => portOf(port, old?.get(port.name), seconds));
+  return stateOf(netmap, hooks, {
+    seconds,
+    counts: true,
+    bridges: unattached.length === 0 ? bridges : [...bridges, { name: "", ports: unattached }],
+  });
 }
 
 function stateOf(
@@ -135,7 +140,7 @@ function portOf(port: PortSample, before: PortSample | undefined, seconds: numbe
   const { cause: _, ...rates } = ratesOf(before?.counters, counters, seconds);
   return {
     name: port.interface,
-    index: counters.portIndex ?? -1,
+    index: counters.portIndex,
     counters: countersOf(counters),
     rates: seconds > 0 ? rates : undefined,
   };

@@ -225,7 +225,7 @@ static int32_t raw(uint16_t version, uint16_t type, uint32_t reserved, int with_
 static void headers(void)
 {
 	static const uint16_t unknown[] = { 0, 16, 17, 100, 255, 65535, VALET_REQ_BRIDGE_GET - 1,
-					    VALET_REQ_CONFIG_SERVE + 1, VALET_REQ_MEMORY_GET - 1,
+					    VALET_REQ_INTERFACES_GET + 1, VALET_REQ_MEMORY_GET - 1,
 					    VALET_REQ_SHORTAGE_GET + 1 };
 
 	for (uint16_t version = 0; version < 20; version++)

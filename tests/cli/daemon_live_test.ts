@@ -89,7 +89,10 @@ Deno.test("the live table never has more lines than there are, and says how many
 });
 
 Deno.test("the live table says what to do where there are no ports", () => {
-  const lines = renderLive({ ...STATE, now: { atMs: 0, bridges: [] } }, { columns: 80, rows: 10 });
+  const lines = renderLive({ ...STATE, now: { atMs: 0, bridges: [], unattached: [] } }, {
+    columns: 80,
+    rows: 10,
+  });
   assert.match(lines[3], /^No ports\. Try: vale-ctl -n vi0/);
 });
 

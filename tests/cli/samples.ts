@@ -31,5 +31,9 @@ export function port(name: string, given: Partial<PortCounters> = {}): PortSampl
 /** Counters of the ports of vale0 at a moment. */
 export function sample(atMs: number, ...ports: PortSample[]): Sample {
   const table = { stations: 7, buckets: 1024, ageingMs: 0 };
-  return { atMs, bridges: [{ name: "vale0", lookup: "learning", ...table, ports }] };
+  return {
+    atMs,
+    unattached: [],
+    bridges: [{ name: "vale0", lookup: "learning", ...table, ports }],
+  };
 }

@@ -189,6 +189,8 @@ Deno.test("valet view says that the daemon has gone, and goes on with the next",
     await scene.ok("vale-ctl", "-a", "vale0:vi0");
     const first = await events.until((state) => portIn(state, "vale0:vi0") !== undefined);
     assert.equal(first.problem, undefined);
+    await scene.ok("vale-ctl", "-d", "vale0:vi0");
+    await events.until((state) => portIn(state, ":vi0")?.counters?.kind === "persistent");
     await scene.ok("daemon", "stop");
     await events.until(({ problem }) => problem !== undefined);
     await scene.ok("vale-ctl", "-n", "vi1");

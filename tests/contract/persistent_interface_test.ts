@@ -148,6 +148,30 @@ forEachBackend((backend) => {
     scene.bridge.detach(name);
   });
 
+  backend.test("interfaces are listed, on a bridge or not", (scene) => {
+    if (!backend.isEngine) {
+      throwsCode("EOPNOTSUPP", () => scene.netmap.interfaces());
+      return;
+    }
+    // More than one message holds
+    const names = Array.from({ length: 40 }, (_, i) => scene.createInterface(`v${i}`));
+    scene.bridge.attach(names[7]);
+    const found = scene.netmap.interfaces();
+    assert.deepEqual(
+      Object.keys(found).filter((name) => names.includes(name)).sort(),
+      names.sort(),
+    );
+    for (const name of names) {
+      const { kind, opens, bridgeIndex, portIndex } = found[name];
+      assert.deepEqual([kind, opens], ["persistent", 0]);
+      assert.equal(bridgeIndex === undefined, portIndex === undefined);
+    }
+    const attached = names.filter((name) => found[name].bridgeIndex !== undefined);
+    assert.deepEqual(attached, names.filter((name) => name.startsWith("v7")));
+    scene.port("opened").close();
+    assert.ok(!("opened" in scene.netmap.interfaces()), "ports of bridges are none");
+  });
+
   backend.test("what is sent by an interface on no bridge is discarded", {
     skip: { kernel: "D1: a persistent port that was opened can never be removed" },
   }, (scene) => {

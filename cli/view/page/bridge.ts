@@ -63,11 +63,12 @@ export class BridgeElements {
 
   constructor(bridge: ViewBridge) {
     this.#bridge = bridge;
-    const title = element("h2", "", nameElement(bridge.name || "(no bridge)", "name"));
+    const title = element("h2", "", nameElement(bridge.name || "On no bridge", "name"));
     title.id = `bridge${made++}`;
-    this.#jacks.ariaLabel = `Ports of ${bridge.name}, by index`;
+    const whose = bridge.name === "" ? "Interfaces on no bridge" : `Ports of ${bridge.name}`;
+    this.#jacks.ariaLabel = `${whose}, by index`;
     const heads = ["Port", "Sent", "Received", "Lost"].map((text) => heading(text));
-    const caption = element("caption", "hidden", `Ports of ${bridge.name}`);
+    const caption = element("caption", "hidden", whose);
     const head = element("tr", "", ...heads);
     head.role = "row";
     const groups = [element("thead", "", head), this.#rows];
@@ -76,7 +77,7 @@ export class BridgeElements {
     this.#table.role = "table";
     this.#stations = new TableElements(bridge.name);
     const plate = element("div", "plate", this.#chip, this.#jacks);
-    this.#scroll = scrolling(this.#table, `Ports of ${bridge.name}`);
+    this.#scroll = scrolling(this.#table, whose);
     const parts = [title, this.#facts, plate, this.#scroll, this.#none, this.#details];
     this.node = element("section", "bridge", ...parts);
     this.node.setAttribute("aria-labelledby", title.id);
@@ -102,6 +103,7 @@ export class BridgeElements {
     setText(this.#facts, factsOf(this.#bridge));
     setText(this.#chip, hook === undefined ? decides(this.#bridge) : chipOf(hook));
     this.#chip.classList.toggle("hooked", hook !== undefined);
+    this.#chip.hidden = this.#chip.textContent === "";
     this.node.classList.toggle("crowded", ports.length >= CROWDED);
     setChildren(this.#jacks, sorted(all, "index").map(({ jack }) => jack));
     const shown = sorted(all, sort).filter(({ port }) =>
@@ -132,7 +134,8 @@ function factsOf(bridge: ViewBridge): string {
   return facts.filter((fact) => fact !== "").join(" · ");
 }
 
-function decides({ lookup, hook }: ViewBridge): string {
+function decides({ name, lookup, hook }: ViewBridge): string {
+  if (name === "") return "";
   if (lookup !== undefined) return hook === undefined ? DECIDES[lookup] : "";
   return hook === undefined ? "bridge of the kernel" : "";
 }
@@ -148,7 +151,13 @@ function baseOf(file: string): string {
 }
 
 function sorted(ports: readonly PortElements[], by: SortKey): PortElements[] {
-  return [...ports].sort((a, b) => compare(a.port, b.port, by) || a.port.index - b.port.index);
+  return [...ports].sort((a, b) =>
+    compare(a.port, b.port, by) || indexOf(a.port) - indexOf(b.port)
+  );
+}
+
+function indexOf({ index = 0 }: ViewPort): number {
+  return index;
 }
 
 function compare(a: ViewPort, b: ViewPort, by: SortKey): number {

@@ -120,7 +120,8 @@ function summaryOf({ bridges, timeMs }: ViewState): string {
   const sent = ports.reduce((sum, { rates }) => sum + (rates?.txPackets ?? 0), 0);
   const time = new Date(timeMs).toLocaleTimeString();
   const rate = ports.some(({ rates }) => rates !== undefined) ? `${formatRate(sent)} · ` : "";
-  return `${plural(bridges.length, "bridge")} · ${plural(ports.length, "port")} · ${rate}${time}`;
+  const named = bridges.filter(({ name }) => name !== "").length;
+  return `${plural(named, "bridge")} · ${plural(ports.length, "port")} · ${rate}${time}`;
 }
 
 function showWaiting(hooks: readonly ViewHook[]): void {

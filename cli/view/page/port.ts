@@ -90,11 +90,12 @@ export class PortElements {
   /** Shows it. */
   show(): void {
     const { index, counters, rates } = this.#port;
-    setText(this.#index, String(index));
+    setText(this.#index, String(index ?? ""));
     setText(this.#facts, factsOf(this.#port));
     if (counters !== undefined) this.#showCounters(counters, rates);
     this.#lightUp(rates);
-    this.jack.title = `${this.#port.name}, port ${index}: ${activity(rates)}`;
+    const place = index === undefined ? "" : `, port ${index}`;
+    this.jack.title = `${this.#port.name}${place}: ${activity(rates)}`;
   }
 
   #showCounters(counters: ViewCounters, rates: ViewRates | undefined): void {
@@ -119,9 +120,10 @@ export class PortElements {
 
 /** "index 0, nic (af_packet), 1 open" */
 function factsOf({ index, counters }: ViewPort): string {
-  if (counters === undefined) return `index ${index}`;
+  const place = index === undefined ? "" : `index ${index}`;
+  if (counters === undefined) return place;
   const { kind, device, opens } = counters;
-  return `index ${index} · ${kind}${
+  return `${place}${place === "" ? "" : " · "}${kind}${
     device === undefined ? "" : ` (${device})`
   } · ${opens}\u00a0open`;
 }
