@@ -132,7 +132,7 @@ Deno.test("vale-ctl attaches a virtual machine's socket, whatever commas its pat
     const path = `${folder}/vm,1.sock`;
     const run = (...args: string[]): Promise<Outcome> => inMemory(args, { instance });
     const attached = await run("-a", "vale0:vm1", "-t", `stream,socket=${path}`, "-v");
-    assert.deepEqual(attached, { status: 0, out: "port_index: 0\n", err: "" });
+    assert.deepEqual(attached, { status: 0, out: "port_index: 0\ndevice:     stream\n", err: "" });
     assert.ok(existsSync(path));
     const again = await run("-a", "vale0:vm2", "-t", `stream,socket=${path}`);
     assert.equal(again.status, 1);
