@@ -146,6 +146,8 @@ static int daemon_open(const char *instance, void **descriptor)
 	struct client *client;
 	int fd, rc, result;
 
+	if (!instance || !*instance)
+		instance = getenv("VALET_INSTANCE");
 	if (instance && strlen(instance) >= sizeof(hello.instance))
 		return -EINVAL;
 	fd = daemon_connect();

@@ -51,7 +51,7 @@ static int embedded_open(const char *instance, void **descriptor)
 
 	if (!embedded)
 		return -ENOMEM;
-	rc = engines_open(&engines, instance ? instance : "", &embedded->descriptor);
+	rc = engines_open(&engines, instance ? instance : "", -1, &embedded->descriptor);
 	if (rc < 0) {
 		free(embedded);
 		return rc;

@@ -16,8 +16,12 @@ struct engines {
 		.host = (host_), .lock = PTHREAD_MUTEX_INITIALIZER \
 	}
 
-/* Opens a descriptor on the engine of that name. -EINVAL: the name is too long; -ENOMEM. */
-int engines_open(struct engines *engines, const char *name, struct descriptor *descriptor);
+/*
+ * Opens a descriptor on the engine of that name, for a network namespace (-1: for all).
+ * -EINVAL: the name is too long; -ENOMEM.
+ */
+int engines_open(struct engines *engines, const char *name, int netns_fd,
+		 struct descriptor *descriptor);
 void engines_close(struct engines *engines, struct descriptor *descriptor);
 /* Removes persistent interfaces, and with them the engines: nothing is open any more. */
 void engines_clear(struct engines *engines);

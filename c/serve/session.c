@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A connection: its requests, and the port that it is bound to. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -158,17 +160,37 @@ static int answer_events(struct session *session, const struct wire_header *requ
 
 /* ---- requests ---- */
 
+/*
+ * As in the kernel each network namespace has bridges of its own, unless the client names a switch.
+ * Whose namespace cannot be looked at is taken to be in ours.
+ */
+static int netns_of_client(const struct session *session, const char *instance)
+{
+	char path[64];
+	int fd;
+
+	if (instance[0])
+		return -1;
+	snprintf(path, sizeof(path), "/proc/%u/ns/net", session->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 ? fd : open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+}
+
 static int hello(struct session *session, const struct wire_header *request, void *payload,
 		 uint32_t bytes)
 {
 	struct wire_hello *hello = payload;
 	struct wire_part part = { hello, sizeof(*hello) };
-	int rc;
+	int rc, netns_fd;
 
 	if (bytes != sizeof(*hello) || session->opened)
 		return -EPROTO;
 	hello->instance[sizeof(hello->instance) - 1] = '\0';
-	rc = engines_open(&session->server->engines, hello->instance, &session->descriptor);
+	netns_fd = netns_of_client(session, hello->instance);
+	rc = engines_open(&session->server->engines, hello->instance, netns_fd,
+			  &session->descriptor);
+	if (netns_fd >= 0)
+		close(netns_fd);
 	session->opened = rc == 0;
 	if (session->pid != (uint32_t)getpid())
 		session->descriptor.pid = session->pid; /* whose network namespace it is in */

@@ -21,11 +21,16 @@ export class Program implements AsyncDisposable {
   err = "";
 
   /** Starts `valet ARGUMENTS` there; or another script than valet. */
-  constructor(namespace: string, backend: string, args: string, script = MAIN) {
+  constructor(
+    namespace: string,
+    backend: string,
+    args: string,
+    { script = MAIN, env = {} }: { script?: string; env?: Record<string, string> } = {},
+  ) {
     this.#child = new Deno.Command("ip", {
       args: ["netns", "exec", namespace, Deno.execPath(), "run", "-A", "--no-check", script]
         .concat(args.split(" ")),
-      env: { VALET_BACKEND: backend, NO_COLOR: "1" },
+      env: { VALET_BACKEND: backend, NO_COLOR: "1", ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

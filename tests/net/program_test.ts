@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { Program } from "./program.ts";
-import { ip, look, type Scene, testNet, until } from "./scene.ts";
+import { type Host, ip, look, type Scene, testNet, until } from "./scene.ts";
 
 const HOST = "10.213.0.9";
 
@@ -89,7 +89,7 @@ testNet("lb spreads what an interface receives over pipes, each flow to one", as
   const neighbour = ["10.213.0.77", "lladdr", "02:00:00:00:00:77", "dev", "eth0"];
   ip("-n", red.namespace, "neigh", "add", ...neighbour);
   const script = fileURLToPath(new URL("lb_pipes.ts", import.meta.url));
-  await using lb = new Program(scene.namespace, scene.netmap.backend, "p0 100", script);
+  await using lb = new Program(scene.namespace, scene.netmap.backend, "p0 100", { script });
   await lb.says(/ready/);
   red.run("python3", "-c", SEND_FLOWS);
   const flows: Record<string, number[]> = JSON.parse(await lb.says(/^\{.*\}$/m));
@@ -101,3 +101,32 @@ testNet("lb spreads what an interface receives over pipes, each flow to one", as
   assert.ok(flows[0].length > 0 && flows[1].length > 0);
   assert.ok(flows[0].every((port) => !flows[1].includes(port)));
 });
+
+testNet(
+  "each network namespace has bridges of its own, unless a switch is named",
+  async (scene) => {
+    const [red, blue] = [scene.host(), scene.host()];
+    const ctl = async (host: Host, args: string, instance = "") => {
+      await using program = new Program(host.namespace, "daemon", `vale-ctl ${args}`.trim(), {
+        env: { VALET_INSTANCE: instance },
+      });
+      assert.equal(await program.ends(), 0, program.err);
+      return program.out + program.err;
+    };
+    await ctl(red, "-a vale0:eth0");
+    await ctl(blue, "-a vale0:eth0"); // another bridge, another interface
+    assert.match(await ctl(red, "-l vale0:eth0"), /port_idx: {3}0/);
+    assert.match(await ctl(blue, "-l vale0:eth0"), /port_idx: {3}0/);
+    await ctl(blue, "-d vale0:eth0");
+    assert.doesNotMatch(await ctl(blue, ""), /vale0/);
+    assert.match(await ctl(red, ""), /vale0:eth0/);
+    await ctl(red, "-d vale0:eth0");
+    // One switch for both
+    const shared = `${scene.namespace} both`;
+    await ctl(red, "-a vale0:eth0", shared);
+    assert.match(await ctl(blue, "", shared), /vale0:eth0 bridge_idx 0 port_idx 0/);
+    await ctl(blue, "-d vale0:eth0", shared);
+    assert.doesNotMatch(await ctl(red, "", shared), /vale0/);
+  },
+  (backend) => backend === "embedded" ? "an embedded engine is one process's" : undefined,
+);

@@ -328,10 +328,10 @@ const missing = whyMissing();
 export function testNet(
   name: string,
   body: (scene: Scene) => void | Promise<void>,
-  lacks?: () => string | undefined,
+  lacks?: (backend: "embedded" | "daemon") => string | undefined,
 ): void {
   for (const backend of ["embedded", "daemon"] as const) {
-    const why = missing ?? (backend === "daemon" ? noDaemon : undefined) ?? lacks?.();
+    const why = missing ?? (backend === "daemon" ? noDaemon : undefined) ?? lacks?.(backend);
     Deno.test({
       name: `${backend}: ${name}${why === undefined ? "" : ` (skipped: ${why})`}`,
       ignore: why !== undefined,
