@@ -45,8 +45,8 @@ function conclude(runs: readonly Run<Point>[]): Conclusion {
       `${backend}: to outlive the machine as well, msync() reaches ${
         ratio("kept in place, msync()", "write(), fdatasync()", 64)
       } the rate of fdatasync() in batches of 64.`,
-      `${backend}: ${kills} receivers were killed at random; of ${acknowledged} packets that they had said ` +
-      `to be kept ${lost} were lost, and ${corrupt} corrupt.`,
+      `${backend}: ${kills} receivers were killed at random; looked for were ${acknowledged} packets that ` +
+      `they had said to be kept, after each kill all: ${lost} were lost, and ${corrupt} corrupt.`,
     ];
   });
   return {

@@ -19,7 +19,7 @@ import {
   significant,
 } from "./kit/mod.ts";
 import { Cluster, type Way } from "./proxy/cluster.ts";
-import { setHook } from "./stack/hook.ts";
+import { trySetHook } from "./stack/hook.ts";
 
 /** A measured point. */
 export type Point = {
@@ -40,8 +40,7 @@ async function* measure(lab: Lab): AsyncGenerator<Point> {
   const cluster = new Cluster(lab.open(), lab.bridge(), BACKENDS);
   for (const way of ["relayed", "steered"] as const) {
     using bridge = cluster.bridge;
-    // A kernel without valet's lookup module cannot steer
-    if (way === "steered" && await setHook(lab, bridge, proxySteer) !== undefined) return;
+    if (way === "steered" && !await trySetHook(lab, bridge, proxySteer)) return;
     cluster.use(way);
     for (const bytes of lab.steps(sizes, (bytes) => `${way}, ${bytes} bytes`)) {
       const { counts } = cluster.proxy, before = { ...counts };
@@ -76,7 +75,7 @@ function conclude(runs: readonly Run<Point>[]): Conclusion {
       const other = rows.find(({ way, bytes }) => way === "steered" && bytes === one.bytes);
       return other === undefined ? [] : [[one, other] as const];
     });
-    if (pairs.length === 0) return [`${backend}: it cannot steer without valet's lookup module.`];
+    if (pairs.length === 0) return `${backend}: it cannot steer without valet's lookup module.`;
     const [first, last] = [pairs[0], pairs.at(-1)!].map(([one, other]) =>
       `${significant(other.mbit_per_s / one.mbit_per_s, 2)} times`
     );

@@ -73,7 +73,7 @@ export async function* muxRates(lab: Lab): AsyncGenerator<Point> {
     const settings = [{ name: "no table", hook: noTable }, { name: "3-tuple", hook: multistack }]
       .flatMap(({ name, hook }) => FORMS[lab.backend].map((form) => ({ name, hook, form })));
     for (const { name, hook, form } of lab.steps(settings, ({ name }) => `${stacks}, ${name}`)) {
-      if (await setHook(lab, bridge, hook, form) !== undefined) return;
+      await setHook(lab, bridge, hook, form);
       for (const bytes of PACKET_BYTES) {
         const packet = PacketTemplate.udp({
           srcMac: CLIENT.mac,
@@ -97,7 +97,7 @@ export async function* httpRates(lab: Lab): AsyncGenerator<Point> {
   const { client, host } = openEnds(netmap, bridge);
   // The second of two stacks answers HTTP
   const stacks = [client, host, openStack(netmap, bridge, 0), openStack(netmap, bridge, 1)];
-  const isSet = await setHook(lab, bridge, multistack, FORMS[lab.backend].at(-1)) === undefined;
+  await setHook(lab, bridge, multistack, FORMS[lab.backend].at(-1));
   const effort = effortOf(lab);
   for (const bytes of lab.steps(RESPONSE_BYTES, (bytes) => `HTTP, ${bytes} bytes`)) {
     const round = (): number => {
@@ -110,11 +110,9 @@ export async function* httpRates(lab: Lab): AsyncGenerator<Point> {
       if (fault !== undefined) throw new Error(`A response is wrong: ${fault}`);
       return CONNECTIONS;
     };
-    if (isSet) {
-      const rate = measureRate(round, effort);
-      yield { what: "HTTP requests", how: "user-level stack", bytes, ...columns(rate) };
-    }
-    const rate = await measureLoopback(bytes, CONNECTIONS, effort);
-    yield { what: "HTTP requests", how: "Linux, loopback", bytes, ...columns(rate) };
+    const user = columns(measureRate(round, effort));
+    yield { what: "HTTP requests", how: "user-level stack", bytes, ...user };
+    const linux = columns(await measureLoopback(bytes, CONNECTIONS, effort));
+    yield { what: "HTTP requests", how: "Linux, loopback", bytes, ...linux };
   }
 }

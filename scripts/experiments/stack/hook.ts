@@ -34,22 +34,28 @@ export const FORMS: Readonly<Record<BackendName, readonly Form[]>> = {
 /**
  * Sets it.
  *
- * @returns why that cannot be; undefined if it was done
+ * @throws {NetmapError} on the kernel without valet's lookup module
  */
 export async function setHook(
   lab: Lab,
   bridge: Bridge,
   { default: lookup, constants, tables }: HookModule,
   form: Form = FORMS[lab.backend][0],
-): Promise<string | undefined> {
+): Promise<void> {
+  bridge.lookup = form === "in V8" ? lookup : await compile(lookup, { constants, tables });
+}
+
+/** Sets it, and tells whether that could be done: a kernel may lack valet's lookup module. */
+export async function trySetHook(
+  lab: Lab,
+  bridge: Bridge,
+  hook: HookModule,
+): Promise<boolean> {
   try {
-    bridge.lookup = form === "in V8" ? lookup : await compile(lookup, { constants, tables });
-    return undefined;
+    await setHook(lab, bridge, hook);
+    return true;
   } catch (error) {
-    // The kernel may lack valet's lookup module
-    if (error instanceof NetmapError && lab.backend === "kernel") {
-      return error.message.split("\n")[0];
-    }
+    if (error instanceof NetmapError && lab.backend === "kernel") return false;
     throw error;
   }
 }
