@@ -248,6 +248,8 @@ export class Scene implements AsyncDisposable {
   readonly namespace: string;
   /** The netmap. */
   readonly netmap: Netmap;
+  /** Name of its engine, when that is in this process. */
+  readonly instance: string;
   /** The bridge. */
   readonly bridge: Bridge;
   /** Those that have been made. */
@@ -258,7 +260,8 @@ export class Scene implements AsyncDisposable {
   constructor(backend: "embedded" | "daemon") {
     this.namespace = `${this.#name}s`;
     ip("netns", "add", this.namespace);
-    this.netmap = Netmap.open({ backend, instance: this.#name });
+    this.instance = this.#name;
+    this.netmap = Netmap.open({ backend, instance: this.instance });
     this.bridge = this.netmap.bridge("vale0");
   }
 

@@ -1,5 +1,8 @@
 // What is particular to AF_XDP: what it lacks says so, and what a network stack leaves to "the card" is done.
 import assert from "node:assert/strict";
+import { perform } from "../../cli/perform.ts";
+import { valeCtlCommand } from "../../cli/vale_ctl.ts";
+import { MemoryContext } from "../cli/memory_context.ts";
 import { throwsCode } from "../contract/backends.ts";
 import { foreignProgram } from "./foreign_program.ts";
 import { type Host, ip, run, type Scene, testNet, until } from "./scene.ts";
@@ -22,6 +25,30 @@ testNet("af_xdp: the other end of a veth pair gets back what it cannot do meanwh
   scene.bridge.detach("p0");
   assert.equal(features(red), before);
 });
+
+testNet(
+  "vale-ctl -v says what an interface is reached through, and what helps where it cannot",
+  async (scene) => {
+    if (scene.netmap.backend !== "embedded") return; // a process of its own would do the same
+    scene.host();
+    const run = async (...args: string[]): Promise<string> => {
+      const { instance, namespace } = scene;
+      const context = new MemoryContext({ program: "vale-ctl", instance });
+      await perform(valeCtlCommand, {}, [...args, "-N", namespace], context);
+      return context.stdout.text + context.stderr.text;
+    };
+    const attached = await run("-v", "-a", "vale0:p0", "-t", "af_xdp");
+    assert.equal(attached, "port_index: 0\ndevice:     af_xdp (native)\n");
+    scene.bridge.detach("p0");
+    assert.equal(await run("-v", "-a", "vale0:p0"), "port_index: 0\ndevice:     af_packet\n");
+    scene.bridge.detach("p0");
+    await using _program = await foreignProgram(scene.namespace, "p0", "xdp");
+    assert.match(
+      await run("-a", "vale0:p0", "-t", "af_xdp"),
+      /File exists\nHint: .*ip link set p0 xdp off/,
+    );
+  },
+);
 
 testNet("by itself a virtual interface is reached by packet sockets", (scene) => {
   scene.joined(1);
