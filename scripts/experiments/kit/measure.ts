@@ -93,6 +93,24 @@ export function measureRate(
   return estimate(Array.from({ length: repetitions }, once));
 }
 
+/** The same, of work that waits for others; what it waits counts. */
+export async function measureRateAsync(
+  work: () => Promise<number>,
+  { lengthMs, repetitions }: Effort,
+): Promise<Estimate> {
+  const rates: number[] = [];
+  for (let i = 0; i <= repetitions; i++) {
+    let units = 0, elapsedMs = 0;
+    const start = performance.now();
+    while (elapsedMs < lengthMs) {
+      units += await work();
+      elapsedMs = performance.now() - start;
+    }
+    rates.push(units / elapsedMs * 1000);
+  }
+  return estimate(rates.slice(1));
+}
+
 /** Longest wait for a packet that was sent, in milliseconds; after it, it is lost. */
 const LOST_MS = 100;
 
@@ -139,9 +157,8 @@ export class Shuttle {
     const room = Math.min(batch, this.#window - (this.#sent - before));
     if (room > 0) this.#sent += this.#from.send(packet, { count: room, batch });
     this.#take();
-    const done = this.#done() - before;
-    if (done === 0 && room <= 0) this.#wait();
-    return done;
+    if (room <= 0 && this.#done() === before) this.#wait();
+    return this.#done() - before;
   }
 
   /** Takes until nothing is on its way. */
@@ -154,7 +171,7 @@ export class Shuttle {
 
   /** Packets that have come where they had to. */
   #done(): number {
-    let least = Infinity, sum = this.lost;
+    let least = Infinity, sum = 0;
     for (let i = 0; i < this.#received.length; i++) {
       least = Math.min(least, this.#received[i]);
       sum += this.#received[i];
@@ -184,6 +201,7 @@ export class Shuttle {
     }
     if (this.onTheWay < before) return;
     this.lost += before;
+    this.#sent -= before;
     if (!this.#isSpread) this.#received.fill(this.#sent);
   }
 }

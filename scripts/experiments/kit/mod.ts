@@ -12,6 +12,7 @@ export {
   type Estimate,
   estimate,
   measureRate,
+  measureRateAsync,
   RATE_COLUMNS,
   type RateColumns,
   rateColumns,
