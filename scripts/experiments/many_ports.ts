@@ -33,13 +33,13 @@ function frame(from: number, to: number, count = 1): PacketTemplate {
   });
 }
 
-/** Ports of a bridge that has learned which station is where: station i at port i. */
-function openPorts(netmap: Netmap, bridge: string, count: number): Port[] {
-  const ports = Array.from(
-    { length: count },
-    (_, i) => netmap.open(`${bridge}:p${i}`, { slots: SLOTS }),
-  );
-  ports.forEach((port, i) => port.send(frame(i, (i + 1) % count)));
+/** Opens further ports of a bridge, which learns that station i is at port i. */
+function openPorts(netmap: Netmap, bridge: string, count: number, ports: Port[] = []): Port[] {
+  while (ports.length < count) {
+    const i = ports.length;
+    ports.push(netmap.open(`${bridge}:p${i}`, { slots: SLOTS }));
+    ports[i].send(frame(i, 0));
+  }
   for (const port of ports) port.receiveFrames();
   return ports;
 }
@@ -47,9 +47,10 @@ function openPorts(netmap: Netmap, bridge: string, count: number): Port[] {
 /** One pair of many ports, then all pairs in turns. */
 function* ports(lab: Lab): Generator<Switching> {
   const counts = PORTS.filter((count) => lab.backend !== "kernel" || count <= KERNEL_PORTS);
+  using netmap = lab.open();
+  const all: Port[] = [];
   for (const count of lab.steps(counts, (count) => `${count} ports`)) {
-    using netmap = lab.open();
-    const all = openPorts(netmap, lab.bridge(), count);
+    openPorts(netmap, lab.bridge(), count, all);
     for (const pairs of new Set([1, count / 2])) {
       const shuttles = Array.from({ length: pairs }, (_, i) => ({
         shuttle: new Shuttle(all[2 * i], [all[2 * i + 1]]),

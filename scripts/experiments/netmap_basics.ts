@@ -70,7 +70,9 @@ export function fit(rows: readonly Batching[]): { batch_ns: number; packet_ns: n
     wxy += weight * x * y;
   }
   const batch_ns = (ww * wxy - wx * wy) / (ww * wxx - wx * wx);
-  return { batch_ns, packet_ns: (wy - batch_ns * wx) / ww };
+  const packet_ns = (wy - batch_ns * wx) / ww;
+  // A disturbed measurement may say less than nothing
+  return packet_ns < 0 ? { batch_ns: wxy / wxx, packet_ns: 0 } : { batch_ns, packet_ns };
 }
 
 function conclude(runs: readonly Run<Batching>[]): Conclusion {

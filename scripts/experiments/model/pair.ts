@@ -39,22 +39,27 @@ const WAKES = 40;
 const LOOKS = 200;
 /** Turns in which each party works alone. */
 const TURNS = 25;
-/** What is disturbed for a larger part is tried again, so often at most. */
+/** What is disturbed for a larger part is tried again. */
 export const CALM = 0.05;
-const TRIES = 4;
 /** Messages after which both threads' code is compiled. */
 const WARM_UP = 5000;
 
 /** Two threads. */
 export class Pair implements Disposable {
   readonly #lab: Lab;
+  readonly #tries: number;
   readonly #workers: readonly Worker[];
   /** How far the consumer's clock is ahead, in microseconds. */
   #ahead: number | undefined;
 
-  /** Starts the threads. */
-  constructor(lab: Lab) {
+  /**
+   * Starts the threads.
+   *
+   * @param tries times that a cost is measured at most, until other programs leave both alone
+   */
+  constructor(lab: Lab, tries: number) {
     this.#lab = lab;
+    this.#tries = tries;
     const party = new URL("./party.ts", import.meta.url).href;
     this.#workers = ["producer", "consumer"].map((name) =>
       new Worker(party, { type: "module", name })
@@ -105,7 +110,7 @@ export class Pair implements Disposable {
   /** Tries until other programs have left both alone, a few times; what they have disturbed least. */
   async #calm(kind: Task["kind"], setting: Setting, messages: number): Promise<[Seen, Seen]> {
     let calmest = await this.#both(kind, setting, messages);
-    for (let i = 1; i < TRIES && disturbance(...calmest) > CALM; i++) {
+    for (let i = 1; i < this.#tries && disturbance(...calmest) > CALM; i++) {
       const next = await this.#both(kind, setting, messages);
       if (disturbance(...next) < disturbance(...calmest)) calmest = next;
     }
