@@ -60,6 +60,8 @@ const CANDIDATES: readonly Candidate[] = [
   })),
 ];
 
+const LACKING: readonly string[] = ["EOPNOTSUPP", "ENOPKG"];
+
 async function* measure(lab: Lab): AsyncGenerator<Logic> {
   const netmap = lab.open(), bridge = netmap.bridge(lab.bridge());
   const from = netmap.open(`${bridge.name}:a`), to = netmap.open(`${bridge.name}:b`);
@@ -70,8 +72,9 @@ async function* measure(lab: Lab): AsyncGenerator<Logic> {
     try {
       await set(bridge);
     } catch (error) {
-      if (!(error instanceof NetmapError && error.code === "EOPNOTSUPP")) throw error;
-      continue; // not on this backend
+      // Not on this backend, or only with a module that is not loaded
+      if (error instanceof NetmapError && LACKING.includes(error.code)) continue;
+      throw error;
     }
     const shuttle = new Shuttle(from, [to]);
     const rate = measureRate(() => shuttle.round(packet, 256), effortOf(lab));
@@ -86,7 +89,7 @@ function conclude(runs: readonly Run<Logic>[]): Conclusion {
   const found = runs.flatMap(({ backend, rows }) =>
     ways.flatMap((way) => {
       const own = rows.filter(({ written }) => written === way);
-      if (own.length === 0) return [];
+      if (own.length === 0) return [`${backend}: takes no lookup that is ${way} from a script.`];
       const rates = own.map(({ lookup, mpps, packet_ns }) =>
         `${lookup} ${mpps} Mpps (${packet_ns} ns a packet)`
       );
