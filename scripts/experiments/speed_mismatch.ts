@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Conclusion, type Experiment, type Lab, main, type Run } from "./kit/mod.ts";
+import { type Conclusion, type Experiment, type Lab, main, median, type Run } from "./kit/mod.ts";
 import { compare, MISMATCH_COLUMNS, type Mismatched } from "./model/compare.ts";
 import { Pair, scaled, type Setting } from "./model/pair.ts";
 import { mismatchPlots } from "./model/plots.ts";
@@ -72,7 +72,8 @@ function conclude(runs: readonly Run<Mismatched>[]): Conclusion {
     const inBound = rows.filter(({ latency_us, bound_us }) => latency_us <= (bound_us ?? Infinity));
     found.push(
       `${backend}: ${near} of ${rows.length} points are within 25 % of the prediction; ` +
-        `the latency of ${inBound.length} within the bound.`,
+        `the latency of ${inBound.length} within the bound. Other programs had the CPU that a thread wanted for ` +
+        `${median(rows.map((row) => row.disturbed_percent))} % of the time (median).`,
       `${backend}: with W_C from ${slow.w_c_us} down to ${fast.w_c_us} us a message takes ` +
         `${slow.measured_us}, then ${fast.measured_us} us.`,
     );
@@ -85,6 +86,8 @@ const COMPARED = [
   "slower one pays for each notification. Notifying a producer late (K_C) takes most of that away.",
   "Where both are slow to start (a short queue), the formulas hold as well; what N and S are is set by the " +
   "script on top of what this machine takes, as a virtual machine's exits and interrupts would.",
+  "On a busy machine, or with more parties than CPUs, a thread that is woken has to wait for its turn, which the " +
+  "model does not know: look at the column of disturbance first.",
   "Bare threads deviate more: who has just begun to sleep is woken faster than one who has slept, or finds the " +
   "message before it sleeps, so N and S are no constants. The daemon stands between the two, a third party " +
   "that the model does not know.",
