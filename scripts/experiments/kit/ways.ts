@@ -73,7 +73,7 @@ async function card(
 }
 
 /** The one whose rounds are promises, and that netmap's kernel module has not. */
-export const CARD = "QEMU's card";
+export const CARD = `QEMU's card`;
 
 /** All of them. */
 export const WAYS: Readonly<Record<string, Way>> = {
