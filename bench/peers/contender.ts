@@ -8,7 +8,7 @@ import { Subject, type Surroundings } from "../subject.ts";
 import { cpuMicroseconds, threadNamed } from "./thread.ts";
 
 /** Shortest time that a peer is watched: asking it for its counters takes some milliseconds. */
-const LEAST_MS = 150;
+const LEAST_MS = 200;
 
 /** A program with one thread that forwards, or waits in a loop, all the time. */
 export class Polling implements Measurable {

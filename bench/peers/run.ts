@@ -130,11 +130,16 @@ function outcomeOf(group: Group, peer: Peer, series: Series, best: number): Peer
 function guarded(subject: Measurable, onProblem: (problem: string) => void): Measurable {
   return {
     name: subject.name,
-    measure: (milliseconds) =>
-      subject.measure(milliseconds).catch((error) => {
+    async measure(milliseconds): Promise<number[]> {
+      try {
+        const figures = await subject.measure(milliseconds);
+        if (figures[0] > 0) return figures;
+        throw new Error(`nothing arrived within ${milliseconds} ms`);
+      } catch (error) {
         onProblem(textOf(error));
         return [NaN];
-      }),
+      }
+    },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
