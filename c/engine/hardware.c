@@ -146,7 +146,7 @@ int hardware_bound(struct port *port)
 	int rc = 0;
 
 	/* As in the kernel. Frames in several slots are more than most programs expect. */
-	if (is_open(port, RX, 0, port->count[RX]) && hardware->mtu > buffer_bytes)
+	if (is_open(port, RX, 0, port_rings(port, RX)) && hardware->mtu > buffer_bytes)
 		return -EINVAL;
 	if (!hardware->nic) {
 		hardware->taken = 0;

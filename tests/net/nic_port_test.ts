@@ -202,7 +202,7 @@ testNet("what cannot be opened says why", (scene) => {
   );
   ip("-n", namespace, "link", "set", "p0", "mtu", "3000");
   assert.match(throwsCode("EINVAL", () => open(scene)).message, /ip link set p0 mtu 2048/);
-  open(scene, "^").close();
+  open(scene, "/T").close();
   scene.netmap.setMemoryParameters({ bufSize: 4096 });
   using port = open(scene);
   assert.equal(port.rxRings[0].bufferSize, 4096);
