@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #include "../valet.h"
+#include "tap_open.h"
 
-int32_t valet_tap_open(const char *name, char *actual)
+int tap_open(const char *name, int flags, char *actual)
 {
-	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	struct ifreq request = { .ifr_flags = (short)(IFF_TAP | IFF_NO_PI | flags) };
 	size_t length = name ? strlen(name) : 0;
 	int fd, rc;
 
@@ -32,6 +33,11 @@ int32_t valet_tap_open(const char *name, char *actual)
 	memcpy(actual, request.ifr_name, sizeof(request.ifr_name));
 	actual[sizeof(request.ifr_name) - 1] = '\0';
 	return fd;
+}
+
+int32_t valet_tap_open(const char *name, char *actual)
+{
+	return tap_open(name, 0, actual);
 }
 
 /* One frame, or 0 when the time is up. */

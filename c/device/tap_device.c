@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <net/if_arp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "../valet.h"
+#include "tap_open.h"
 
 enum {
 	FRAME_BYTES_MAX = 66 * 1024,
@@ -133,7 +134,41 @@ static const struct device_ops operations = {
 	.close = tap_close,
 };
 
-static int make(const char *name, char *actual, struct tap **out)
+/*
+ * The host's stack leaves checksums and segmentation to us, in a virtio-net header, and takes packets
+ * that others have left so. 1: it does. 0: it is an interface that was there before: what is set on it
+ * would stay when this process is killed.
+ */
+static int agree_on_offloads(int fd)
+{
+	const unsigned int offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+	int header_bytes = sizeof(struct virtio_net_hdr);
+	struct ifreq state;
+
+	memset(&state, 0, sizeof(state));
+	if (ioctl(fd, TUNGETIFF, &state) < 0)
+		return -errno;
+	if (state.ifr_flags & IFF_PERSIST)
+		return 0;
+	return ioctl(fd, TUNSETVNETHDRSZ, &header_bytes) == 0 &&
+	       ioctl(fd, TUNSETOFFLOAD, offloads) == 0;
+}
+
+static int open_with_offloads(struct tap *tap, const char *name, char *actual)
+{
+	int rc = tap->fd = tap_open(name, IFF_VNET_HDR, actual);
+
+	if (rc >= 0)
+		rc = agree_on_offloads(tap->fd);
+	if (rc > 0)
+		tap->device.header_bytes = sizeof(struct virtio_net_hdr);
+	if (rc)
+		return rc;
+	close(tap->fd);
+	return tap->fd = tap_open(name, 0, actual);
+}
+
+static int make(const char *name, char *actual, int offloads, struct tap **out)
 {
 	struct tap *tap = calloc(1, sizeof(*tap));
 	int rc = -ENOMEM;
@@ -143,8 +178,10 @@ static int make(const char *name, char *actual, struct tap **out)
 	tap->device = (struct device){ .ops = &operations, .queues = 1 };
 	tap->from_host = tap->to_host = tap->fd = tap->drops.fd = -1;
 	tap->area = malloc(AREA_BYTES);
-	if (tap->area)
-		rc = tap->fd = valet_tap_open(name, actual);
+	if (tap->area && offloads)
+		rc = open_with_offloads(tap, name, actual);
+	else if (tap->area)
+		rc = tap->fd = tap_open(name, 0, actual);
 	if (rc >= 0)
 		rc = link_drops_open(&tap->drops, actual);
 	if (rc < 0) {
@@ -159,7 +196,7 @@ int tap_device_open(const char *name, struct device **out)
 {
 	char actual[IFNAMSIZ];
 	struct tap *tap;
-	int rc = make(name, actual, &tap);
+	int rc = make(name, actual, 1, &tap);
 
 	if (rc == 0)
 		*out = &tap->device;
@@ -206,7 +243,7 @@ int host_side_open(const struct link *link, const struct program_marks *marks, u
 	int rc;
 
 	snprintf(name, sizeof(name), "vhost%u", link->index);
-	rc = make(name, actual, &tap);
+	rc = make(name, actual, 0, &tap);
 	if (rc < 0)
 		return rc;
 	tap->link = *link;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "convert.h"
 #include "engine.h"
 #include "ring.h"
 
@@ -222,13 +223,17 @@ static uint32_t gather_frame(struct ring *ring, struct batch *batch, struct frag
 {
 	struct fragment part[NETMAP_MAX_FRAGS];
 	enum valet_drop fault = VALET_DROP_FRAGMENTS;
-	uint32_t most = ring->buffer_bytes, parts = 0, at;
+	/* The first leaves room for a receiver's header, where that is longer. */
+	uint32_t most = ring->buffer_bytes - (VNET_HEADER_BYTES_MAX - batch->header_bytes);
+	uint32_t parts = 0, at;
 
-	for (at = 0; at < frame.length && parts < NETMAP_MAX_FRAGS; at += part[parts++].length)
+	for (at = 0; at < frame.length && parts < NETMAP_MAX_FRAGS; at += part[parts++].length) {
 		part[parts] = (struct fragment){
 			.data = frame.data + at,
 			.length = frame.length - at < most ? frame.length - at : most,
 		};
+		most = ring->buffer_bytes;
+	}
 	if (at == frame.length)
 		fault = parts ? add_packet(ring, batch, part, parts) : VALET_DROP_TOO_SHORT;
 	if (fault != VALET_DROP_CAUSES)

@@ -94,6 +94,47 @@ testNet("TAP interfaces join namespaces", async (scene) => {
   await until("its port has left", () => scene.bridge.ports().length === 0);
 });
 
+testNet(
+  "between TAP interfaces that were made, packets go as long as the stacks leave them",
+  async (scene) => {
+    const [red, blue] = [1, 2].map((number) => {
+      const host = new Host(`${scene.namespace}${number}`, number), { namespace } = host;
+      scene.hosts.push(host);
+      ip("netns", "add", namespace);
+      scene.bridge.attach(`made${number}`, { namespace, device: "tap" });
+      ip("-n", namespace, "addr", "add", `${host.ip4}/24`, "dev", `made${number}`);
+      ip("-n", namespace, "link", "set", `made${number}`, "mtu", "9000", "up");
+      return host;
+    });
+    assert.match(red.run("ethtool", "-k", "made1"), /^tcp-segmentation-offload: on$/m);
+    for (const size of [0, 1472, 8972, 20_000]) assert.equal(red.ping(blue.ip4, { size }), 3);
+    const before = scene.bridge.counters()["made1"];
+    assert.ok((await red.iperf(blue)).rate > 1e6);
+    const after = scene.bridge.counters()["made1"];
+    const mean = (after.txBytes - before.txBytes) / (after.txPackets - before.txPackets);
+    assert.ok(mean > 9014, `${mean} bytes a packet`);
+    // With a veth pair, which has such headers as well, and with a TAP interface that was there, which has none
+    const green = scene.host({ mtu: 9000 });
+    scene.attach(green);
+    const grey = new Host(`${scene.namespace}4`, 4);
+    scene.hosts.push(grey);
+    ip("netns", "add", grey.namespace);
+    ip("-n", grey.namespace, "tuntap", "add", "left", "mode", "tap");
+    scene.bridge.attach("left", { namespace: grey.namespace, device: "tap" });
+    ip("-n", grey.namespace, "addr", "add", `${grey.ip4}/24`, "dev", "left");
+    ip("-n", grey.namespace, "link", "set", "left", "mtu", "9000", "up");
+    assert.match(grey.run("ethtool", "-k", "left"), /^tcp-segmentation-offload: off$/m);
+    for (const other of [green, grey]) {
+      for (const size of [0, 1472, 8972]) {
+        assert.equal(red.ping(other.ip4, { size }), 3, `${other.ip4}, ${size} bytes`);
+      }
+      for (const direction of [[], ["-R"]]) {
+        assert.ok((await red.iperf(other, ...direction)).rate > 1e6);
+      }
+    }
+  },
+);
+
 testNet("TAP and veth meet, whatever work they leave to each other", async (scene) => {
   const [red] = scene.joined(1);
   const blue = new Host(`${scene.namespace}b`, 2);
