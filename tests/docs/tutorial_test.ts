@@ -22,7 +22,9 @@ interface Block {
 }
 
 function blocksOf(markdown: string): Block[] {
-  return [...markdown.matchAll(/^```(\w+)(?: file=(\S+))?\n([^]*?)^```$/gm)].map((match) => ({
+  return [...markdown.matchAll(/^```(\w+)(?: ignore)?(?: file=(\S+))?\n([^]*?)^```$/gm)].map((
+    match,
+  ) => ({
     language: match[1],
     file: match[2],
     text: match[3],
