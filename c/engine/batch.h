@@ -41,6 +41,7 @@ struct batch {
 	uint16_t copy_of[VALET_BATCH_PACKETS]; /* the same for its copy */
 	uint16_t order[BATCH_PLACES]; /* packet numbers, outlet by outlet */
 	uint16_t flood[VALET_BATCH_PACKETS]; /* numbers of broadcast packets */
+	uint16_t merged[BATCH_PLACES]; /* both of them, for one ring */
 	uint32_t floods;
 	struct outlet outlet[BATCH_PLACES];
 	uint32_t outlets;
