@@ -49,6 +49,7 @@ function chosen(only: readonly string[]): string[] {
 async function run(name: string, args: readonly string[]): Promise<Report | Failure> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-prompt", "-A", join(FOLDER, `${name}.ts`), ...args, "--json"],
+    env: { NO_COLOR: "1" },
     stdin: "null",
   }).output();
   const decoder = new TextDecoder();

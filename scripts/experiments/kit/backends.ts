@@ -15,16 +15,19 @@ const IDLE_SECONDS = 30;
 class PrivateDaemon implements AsyncDisposable {
   readonly #folder: string;
   readonly #before = Deno.env.get("VALET_SOCKET");
+  /** Keeps it from ending of idleness while others are measured. */
+  #use: Netmap | undefined;
 
   private constructor(folder: string) {
     this.#folder = folder;
     Deno.env.set("VALET_SOCKET", join(folder, "valet.sock"));
   }
 
-  static async start(): Promise<PrivateDaemon> {
+  static async start(idleSeconds: number): Promise<PrivateDaemon> {
     const daemon = new PrivateDaemon(await Deno.makeTempDir({ prefix: "valet-experiment-" }));
     try {
-      await startDaemon({ idleSeconds: IDLE_SECONDS });
+      await startDaemon({ idleSeconds });
+      daemon.#use = Netmap.open({ backend: "daemon", instance: "experiment" });
       return daemon;
     } catch (error) {
       await daemon[Symbol.asyncDispose]();
@@ -33,6 +36,7 @@ class PrivateDaemon implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#use?.close();
     await stopDaemon();
     if (this.#before === undefined) Deno.env.delete("VALET_SOCKET");
     else Deno.env.set("VALET_SOCKET", this.#before);
@@ -60,16 +64,20 @@ export class Backends implements AsyncDisposable {
   /**
    * Finds them. Where VALET_SOCKET names no running daemon, "daemon" and "all" start one that is only ours.
    *
+   * @param idleSeconds such a daemon ends itself after being idle for so long, should we be killed
    * @throws {NetmapError} if the one that was asked for is not there
    */
-  static async find(asked: BackendName | "auto" | "all"): Promise<Backends> {
+  static async find(
+    asked: BackendName | "auto" | "all",
+    idleSeconds: number = IDLE_SECONDS,
+  ): Promise<Backends> {
     if (asked === "auto") {
       using netmap = Netmap.open();
       return new Backends([netmap.backend], []);
     }
     const isAll = asked === "all";
     const daemon = (isAll || asked === "daemon") && whyMissing("daemon") !== undefined
-      ? await PrivateDaemon.start()
+      ? await PrivateDaemon.start(idleSeconds)
       : undefined;
     const names: readonly BackendName[] = isAll ? ["embedded", "daemon", "kernel"] : [asked];
     const missing = names.map((name) => ({ name, why: whyMissing(name) }));

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { Netmap } from "../../../mod.ts";
 import { experimentNames } from "../../../scripts/experiments/kit/all.ts";
+import { Backends } from "../../../scripts/experiments/kit/backends.ts";
 import { measureRate, Shuttle } from "../../../scripts/experiments/kit/measure.ts";
 import { readOptions } from "../../../scripts/experiments/kit/options.ts";
 import { type Plot, renderSvg } from "../../../scripts/experiments/kit/plot.ts";
@@ -119,6 +120,25 @@ Deno.test("a Shuttle takes at all receivers what it sends, and says what never c
   losing.round(frame, 16);
   losing.drain();
   assert.equal(losing.lost, 16);
+});
+
+Deno.test({
+  name: "a daemon that experiments have started does not end of idleness before they are done",
+  sanitizeOps: false, // starting it leaves a process that is waited for
+  sanitizeResources: false,
+  async fn(): Promise<void> {
+    const before = Deno.env.get("VALET_SOCKET");
+    Deno.env.set("VALET_SOCKET", "/nonexistent/valet.sock");
+    try {
+      await using backends = await Backends.find("daemon", 1);
+      assert.deepEqual(backends.names, ["daemon"]);
+      await new Promise((resolve) => setTimeout(resolve, 3000)); // three times as long as it may be idle
+      Netmap.open({ backend: "daemon", instance: "later" }).close();
+    } finally {
+      if (before === undefined) Deno.env.delete("VALET_SOCKET");
+      else Deno.env.set("VALET_SOCKET", before);
+    }
+  },
 });
 
 Deno.test("the page has every plot and table, and tells what failed, as text", async () => {
