@@ -43,9 +43,11 @@ Deno.test("symbols.ts declares each function of valet.h with its types", () => {
     "valet_poll_async",
     "valet_sync_loop_stop_async",
     "valet_sync_loop_wait_async",
+    "valet_daemon_ask_async",
     "valet_serve_wait_async",
   ]);
   assert.deepEqual(SYMBOLS.valet_poll_async.parameters, SYMBOLS.valet_poll.parameters);
+  assert.deepEqual(SYMBOLS.valet_daemon_ask_async.parameters, SYMBOLS.valet_daemon_ask.parameters);
   assert.deepEqual(SYMBOLS.valet_serve_wait_async.parameters, SYMBOLS.valet_serve_wait.parameters);
 });
 
