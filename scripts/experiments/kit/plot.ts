@@ -140,6 +140,14 @@ function layers(plot: Plot, data: readonly Datum[], names: readonly string[]): L
   ].filter(({ data }) => data.values.length > 0);
 }
 
+/** What an axis can show: there is no 0 on a logarithmic one, and an error bar that reaches it ends at the point. */
+function shown({ x, y }: Plot, point: Point): Point[] {
+  if (x.log && typeof point.x === "number" && point.x <= 0) return [];
+  if (!y.log) return [point];
+  if (point.y <= 0) return [];
+  return [point.low !== undefined && point.low <= 0 ? { ...point, low: point.y } : point];
+}
+
 /** The plot as vega-lite has it. */
 export function specification(plot: Plot): TopLevelSpec {
   const names = [...new Set(plot.series.map(({ name }) => name))];
@@ -149,7 +157,10 @@ export function specification(plot: Plot): TopLevelSpec {
     const data = plot.series.filter((series) => series.panel === panel).flatMap((
       { name, style = "line", points },
       line,
-    ) => points.map((point): Datum => ({ ...point, series: name, style, line })));
+    ) =>
+      points.flatMap((point) => shown(plot, point))
+        .map((point): Datum => ({ ...point, series: name, style, line }))
+    );
     return {
       ...(panel === undefined ? {} : { title: panel }),
       width: Math.floor(width / panels.length),

@@ -59,6 +59,17 @@ Deno.test("renderSvg() puts bars of each series beside each other, and panels si
   assert.equal(marks(panels, "point"), 4);
 });
 
+Deno.test("renderSvg() leaves out what a logarithmic axis cannot show", async () => {
+  const points = [{ x: 1, y: 5, low: 0, high: 9 }, { x: 2, y: 0 }, { x: 0, y: 3 }];
+  const svg = await renderSvg({
+    ...PLOT,
+    y: { ...PLOT.y, log: true },
+    series: [{ name: "measured", points }],
+  });
+  assert.doesNotMatch(svg, /NaN|Infinity/);
+  assert.equal(marks(svg, "point"), 1);
+});
+
 Deno.test("renderSvg() refuses a plot without points", async () => {
   await assert.rejects(renderSvg({ ...PLOT, series: [] }), /Cannot draw "Rate & size": it has no/);
 });
