@@ -63,11 +63,12 @@ const HINTS: Readonly<Record<string, Hint>> = {
     "Somebody has one of its rings open exclusively, or it is open and exclusive use was asked for" +
     (port.startsWith("vale") ? "" : "; or the interface is attached to a bridge" +
       (backend === "embedded" ? ", or another process has it: a daemon shares it" : "")),
-  "open ENXIO": ({ port = "" }) =>
+  "open ENXIO": ({ port = "", backend }) =>
     port.startsWith("vale")
       ? "There is no such port or ring"
       : 'There is no such network interface ("ip link" lists them, in this network namespace), or ' +
-        "no such ring",
+        "no such ring" +
+        (backend === "kernel" ? "" : "; netmap.createInterface() makes one of the switch's own"),
   "open EINVAL": ({ port = "" }) =>
     "A monitor needs the port to be open already. Else the port does not have what was asked for: " +
     "VALE ports have no host rings; a ring index must be below the number of rings; a memory region " +

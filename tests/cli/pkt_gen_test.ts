@@ -216,7 +216,7 @@ Deno.test("what the engine cannot do is refused with cause and mend, and exit st
   const rows: [line: string, message: RegExp][] = [
     ["-i vale0:a{1 -f tx -H 12", /Cannot set the virtio-net header of .*ENXIO.*\nHint: .*VALE/],
     ["-i vale0:a{1 -f tx -I", /Cannot send on "vale0:a\{1": .*EOPNOTSUPP.*\nHint: .*VALE/],
-    ["-i eth0 -w 0 -f tx", /Cannot open "eth0": .*ENXIO.*\nHint: .*vale-ctl -n eth0/],
+    ["-i none0 -w 0 -f tx", /Cannot open "none0": .*ENXIO.*\nHint: .*vale-ctl -n none0/],
     ["-i vale0:a^ -f rx", /Cannot open "vale0:a": .*EINVAL.*\nHint: .*host rings/],
   ];
   for (const [line, message] of rows) {
