@@ -250,12 +250,22 @@ Deno.test("a failure while it runs ends all threads, with figures, cause and exi
   assert.match(err, /^pkt-gen: Cannot send on "vale0:a": .*\(ECANCELED\)\nHint: /m);
 });
 
+/** What the system says of a thread; nothing if it has ended since it was listed. */
+function statusOf(thread: string): string {
+  try {
+    return Deno.readTextFileSync(`/proc/self/task/${thread}/status`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
+
 Deno.test("-a keeps each thread on its CPU, or says what is missing", async () => {
   using scene = new PktGenScene();
   const run = await scene.start("-i null -f rx -a 0 -p 2 -c 1").ready();
   const allowed = (): string[] =>
     [...Deno.readDirSync("/proc/self/task")].map(({ name }) => {
-      const status = Deno.readTextFileSync(`/proc/self/task/${name}/status`);
+      const status = statusOf(name);
       return `${/^Name:\s*(.*)$/m.exec(status)?.[1]} ${
         /^Cpus_allowed_list:\s*(.*)$/m.exec(status)?.[1]
       }`;
