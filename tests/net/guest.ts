@@ -206,7 +206,7 @@ export class Guest implements AsyncDisposable {
 
   /** Text up to a match, and the match's group. */
   async #until(end: RegExp): Promise<[string, string]> {
-    const limit = setTimeout(() => this.#kill(), 60_000);
+    const limit = setTimeout(() => this.#kill(), 240_000);
     try {
       for (;;) {
         const match = end.exec(this.#text);
