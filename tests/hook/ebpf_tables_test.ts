@@ -159,7 +159,7 @@ ebpfTest("buckets fill again with time, up to the burst", async () => {
   assert(!table.take(words(1), 50), "a millisecond gives no 50");
   const tokens = () => [...table.entries()][0][1];
   while (!table.take(words(1), 20)) await new Promise((done) => setTimeout(done, 1));
-  assert(tokens() < 30);
+  assert(tokens() < 50, "what was taken is missing");
   for (let most = 0; most < 50;) {
     table.take(words(1), 0);
     most = tokens();
