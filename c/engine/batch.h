@@ -34,7 +34,7 @@ struct batch {
 	struct fragment fragment[BATCH_FRAGMENTS];
 	uint32_t packets, fragments; /* filled */
 	uint32_t header_bytes; /* virtio-net header that the source has in front of each frame */
-	int is_offset; /* frames need not begin where buffers do */
+	int is_loose; /* frames may lie anywhere: neither what is behind one nor its end is a buffer's */
 
 	uint32_t needs; /* NEEDS_* of the lookup's answer */
 	uint16_t outlet_of[VALET_BATCH_PACKETS]; /* which outlet, or one of OUTLET_* */

@@ -37,7 +37,7 @@ static inline struct conversion conversion_of(const struct batch *batch, struct 
 static inline int conversion_is_none(const struct conversion *conversion)
 {
 	return !(conversion->from_header | conversion->to_header | conversion->batch->leads |
-		 conversion->batch->is_offset | read_once(&conversion->ring->offset_mask));
+		 conversion->batch->is_loose | read_once(&conversion->ring->offset_mask));
 }
 
 /* The most slots that `count` packets may take, whose numbers are in `numbers` (NULL: from 0 on). */

@@ -437,9 +437,9 @@ int bridge_forward(struct ring *ring, uint32_t head)
 
 	batch->in_use = 1;
 	batch->header_bytes = read_once(&ring->port->header_bytes);
-	batch->is_offset = read_once(&ring->offset_mask) != 0;
+	batch->is_loose = read_once(&ring->offset_mask) != 0;
 	while (at != head) {
-		at = batch->header_bytes || batch->is_offset ?
+		at = batch->header_bytes || batch->is_loose ?
 			     gather_headed(ring, batch, at, head) :
 			     gather(ring, batch, at, head);
 		if (forward_batch(&view, ring, batch) < 0)
@@ -463,7 +463,7 @@ int bridge_forward_frames(struct ring *ring, const struct fragment *frames, uint
 	view = view_enter(ring);
 	batch->in_use = 1;
 	batch->header_bytes = read_once(&ring->port->header_bytes);
-	batch->is_offset = 0;
+	batch->is_loose = 1; /* behind one is the next, which may be for somebody else */
 	while (at < count) {
 		uint64_t bytes;
 		uint32_t taken = gather_frames(ring, batch, frames + at, count - at, &bytes);

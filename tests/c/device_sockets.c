@@ -275,6 +275,22 @@ static void stream_carries(int fd)
 	CHECK(received > 0);
 }
 
+/* Behind a frame in the device's memory is another one, of which its receiver gets nothing. */
+static void stream_shows_no_more(int fd)
+{
+	struct netmap_ring *rx = rx_ring(&port, 0);
+	uint32_t slot = rx->head;
+	uint8_t untouched[64];
+
+	memset(untouched, 0x11, sizeof(untouched));
+	for (uint32_t i = 0; i < rx->num_slots; i++)
+		memset(buffer(rx, rx->slot[i].buf_idx), 0x11, 256);
+	stream_send(fd, 1);
+	bridge_expect(1);
+	CHECK(!memcmp(buffer(rx, rx->slot[slot].buf_idx) + length_of(1), untouched,
+		      sizeof(untouched)));
+}
+
 static void *receive_many(void *argument)
 {
 	int fd = *(int *)argument;
@@ -439,6 +455,7 @@ static void stream_that_listens(void)
 	EQUAL(counters(port.handle, "vale0:s").device, VALET_DEVICE_STREAM);
 	fd = connect_to(path);
 	stream_carries(fd);
+	stream_shows_no_more(fd);
 	stream_is_fed(fd);
 	stream_in_pieces(fd);
 	stream_of_short_frames(fd);
