@@ -6,6 +6,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "../inet_sum.h"
+
 enum {
 	MACS_BYTES = 12,
 	TAG_BYTES = 4,
@@ -41,28 +43,7 @@ static int skip(struct bytes *bytes, uint32_t count)
 	return 1;
 }
 
-/* ---- sums: RFC 1071, in the byte order of memory ---- */
-
-static uint64_t sum_bytes(const uint8_t *at, uint32_t length)
-{
-	uint64_t sum = 0;
-	uint32_t word = 0;
-
-	for (; length >= sizeof(word); at += sizeof(word), length -= sizeof(word)) {
-		memcpy(&word, at, sizeof(word));
-		sum += word;
-	}
-	word = 0;
-	memcpy(&word, at, length);
-	return sum + word;
-}
-
-static uint16_t fold(uint64_t sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
+/* ---- sums ---- */
 
 /*
  * `pseudo` is the sum of the addresses. A checksum that is equal to the pseudo header's sum may be
@@ -77,17 +58,15 @@ static void mend_sum(struct bytes segment, uint64_t pseudo, uint32_t protocol, u
 		return;
 	pseudo += htonl(segment.left);
 	pseudo += htonl(protocol);
-	start = fold(pseudo);
+	start = inet_fold(pseudo);
 	memcpy(&given, segment.at + check, sizeof(given));
 	if (given != start)
 		return;
-	sum = sum_bytes(segment.at, segment.left);
-	if (fold(sum + start) == UINT16_MAX)
+	sum = inet_sum(segment.at, segment.left);
+	if (inet_fold(sum + start) == UINT16_MAX)
 		return;
 	/* The field holds the pseudo header's sum, so it is in it already. */
-	value = (uint16_t)~fold(sum);
-	if (!value)
-		value = UINT16_MAX; /* 0 says in UDP that there is none; it is the same sum */
+	value = inet_checksum(sum);
 	memcpy(segment.at + check, &value, sizeof(value));
 }
 
@@ -158,7 +137,7 @@ static void mend_ipv4(struct bytes packet, int depth)
 	/* Of a fragment no checksum is left to others. */
 	if (total > packet.left || get16(packet.at + 6) & 0x3fff)
 		return;
-	pseudo = sum_bytes(packet.at + 12, 8);
+	pseudo = inet_sum(packet.at + 12, 8);
 	packet.left = total;
 	if (skip(&packet, header))
 		mend_transport(packet, pseudo, protocol, depth);
@@ -173,7 +152,7 @@ static void mend_ipv6(struct bytes packet, int depth)
 		return;
 	payload = get16(packet.at + 4);
 	protocol = packet.at[6];
-	pseudo = sum_bytes(packet.at + 8, 32);
+	pseudo = inet_sum(packet.at + 8, 32);
 	if (payload > packet.left - IPV6_BYTES)
 		return;
 	packet.left = IPV6_BYTES + payload;

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../inet_sum.h"
+
 enum {
 	ETHERNET_BYTES = 14,
 	VLAN_TAG_BYTES = 4,
@@ -29,48 +31,6 @@ int vnet_header_valid(const struct vnet_header *header)
 	       !(header->flags & ~(VNET_NEEDS_CHECKSUM | VNET_CHECKSUM_VALID));
 }
 
-/* ---- the Internet checksum (RFC 1071), in the byte order of memory ---- */
-
-/* To 16 bits. */
-static uint16_t fold(uint64_t sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
-static uint64_t sum_bytes(const uint8_t *data, uint32_t length)
-{
-	uint64_t sum = 0;
-	uint32_t word;
-	uint16_t half;
-
-	for (; length >= sizeof(word); data += sizeof(word), length -= sizeof(word)) {
-		memcpy(&word, data, sizeof(word));
-		sum += word;
-	}
-	if (length >= sizeof(half)) {
-		memcpy(&half, data, sizeof(half));
-		sum += half;
-		data += sizeof(half);
-		length -= sizeof(half);
-	}
-	if (length) {
-		half = 0;
-		memcpy(&half, data, 1);
-		sum += half;
-	}
-	return sum;
-}
-
-/* What goes into the packet. In UDP 0 would say that there is none; all ones is the same sum. */
-static uint16_t checksum_of(uint64_t sum)
-{
-	uint16_t value = (uint16_t)~fold(sum);
-
-	return value ? value : 0xffff;
-}
-
 uint32_t vnet_checksum(const struct vnet_header *header, const struct fragment *slot,
 		       uint32_t slots, uint16_t *value)
 {
@@ -81,7 +41,7 @@ uint32_t vnet_checksum(const struct vnet_header *header, const struct fragment *
 	if (!(header->flags & VNET_NEEDS_CHECKSUM) || check + sizeof(*value) > slot[0].length)
 		return VNET_NO_CHECKSUM;
 	for (uint32_t i = 0; i < slots; i++, start = 0) {
-		uint16_t part = fold(sum_bytes(slot[i].data + start, slot[i].length - start));
+		uint16_t part = inet_fold(inet_sum(slot[i].data + start, slot[i].length - start));
 
 		/* After an odd number of bytes the halves of each word are the other way round. */
 		if (odd)
@@ -89,7 +49,7 @@ uint32_t vnet_checksum(const struct vnet_header *header, const struct fragment *
 		sum += part;
 		odd ^= (slot[i].length - start) & 1;
 	}
-	*value = checksum_of(sum);
+	*value = inet_checksum(sum);
 	return check;
 }
 
@@ -231,7 +191,7 @@ static void fix_ipv4(const struct segmenter *segmenter, uint8_t *ip, uint32_t le
 	put16(ip + 2, length);
 	put16(ip + 4, get16(ip + 4) + segmenter->done);
 	memset(ip + 10, 0, 2);
-	check = (uint16_t)~fold(sum_bytes(ip, segmenter->network_bytes));
+	check = (uint16_t)~inet_fold(inet_sum(ip, segmenter->network_bytes));
 	memcpy(ip + 10, &check, sizeof(check));
 }
 
@@ -242,8 +202,8 @@ static uint64_t pseudo_sum(const struct segmenter *segmenter, const uint8_t *ip,
 
 	put32(rest, length);
 	rest[7] = ip[segmenter->is_ipv4 ? 9 : 6];
-	return sum_bytes(rest, sizeof(rest)) +
-	       (segmenter->is_ipv4 ? sum_bytes(ip + 12, 8) : sum_bytes(ip + 8, 32));
+	return inet_sum(rest, sizeof(rest)) +
+	       (segmenter->is_ipv4 ? inet_sum(ip + 12, 8) : inet_sum(ip + 8, 32));
 }
 
 /* Lengths, numbers and checksums of a segment; the rest is the packet's. */
@@ -268,7 +228,7 @@ static void fix_headers(const struct segmenter *segmenter, uint8_t *ip, uint32_t
 		check = transport + 6;
 	}
 	memset(check, 0, sizeof(value));
-	value = checksum_of(sum_bytes(transport, inner) + pseudo_sum(segmenter, ip, inner));
+	value = inet_checksum(inet_sum(transport, inner) + pseudo_sum(segmenter, ip, inner));
 	memcpy(check, &value, sizeof(value));
 }
 

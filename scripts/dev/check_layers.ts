@@ -57,7 +57,7 @@ const C: readonly Layer[] = [
   {
     // No system calls, no printing: what needs the system comes through host.h.
     files: /^c\/engine\//,
-    uses: ["c/engine/", "c/uapi/", "c/valet_lookup.h"].concat(
+    uses: ["c/engine/", "c/uapi/", "c/valet_lookup.h", "c/inet_sum.h"].concat(
       [
         "ctype",
         "errno",
@@ -83,7 +83,7 @@ const C: readonly Layer[] = [
     uses: ["c/serve/", "c/backend/", "c/engine/", "c/uapi/"]
       .concat(["c/valet.h", "c/wire.h", "c/message.h", "<"]),
   },
-  { files: /^c\/device\//, uses: ["c/device/", "c/valet.h", "<"] },
+  { files: /^c\/device\//, uses: ["c/device/", "c/valet.h", "c/inet_sum.h", "<"] },
   { files: /^c\/[^/]+$/, uses: ["c/", "<"] },
 ];
 
