@@ -7,6 +7,9 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -71,6 +74,26 @@ static inline int bpf_call(int command, const void *attributes, unsigned int byt
 	long rc = syscall(SYS_bpf, command, attributes, bytes);
 
 	return rc < 0 ? -errno : (int)rc;
+}
+
+/* Loads a program. What is special about it is in the attributes. */
+static inline int bpf_load(union bpf_attr *attributes, const struct bpf_insn *instructions,
+			   size_t bytes)
+{
+	attributes->insns = (uintptr_t)instructions;
+	attributes->insn_cnt = (uint32_t)(bytes / sizeof(*instructions));
+	attributes->license = (uintptr_t) "Dual BSD/GPL";
+	memcpy(attributes->prog_name, "valet", sizeof("valet"));
+	return bpf_call(BPF_PROG_LOAD, attributes, sizeof(*attributes));
+}
+
+/* Attaches a program, and closes it: the link holds it. */
+static inline int bpf_attach(int program, const void *attributes, unsigned int bytes)
+{
+	int fd = bpf_call(BPF_LINK_CREATE, attributes, bytes);
+
+	close(program);
+	return fd;
 }
 
 #endif

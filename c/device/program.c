@@ -51,31 +51,26 @@ struct link_attributes {
 	uint64_t revision;
 };
 
-static int load(const struct bpf_insn *instructions, uint32_t count)
+static int load(const struct bpf_insn *instructions, size_t bytes)
 {
 	union bpf_attr attributes;
 
 	memset(&attributes, 0, sizeof(attributes));
 	attributes.prog_type = BPF_PROG_TYPE_SCHED_CLS;
-	attributes.insns = (uintptr_t)instructions;
-	attributes.insn_cnt = count;
-	attributes.license = (uintptr_t) "Dual BSD/GPL";
-	memcpy(attributes.prog_name, "valet", sizeof("valet"));
-	return bpf_call(BPF_PROG_LOAD, &attributes, sizeof(attributes));
+	return bpf_load(&attributes, instructions, bytes);
 }
 
 static int attach(const struct bpf_insn *instructions, size_t bytes, uint32_t index,
 		  uint32_t attach_type)
 {
 	struct link_attributes attributes = { .target_index = index, .attach_type = attach_type };
-	int program = load(instructions, (uint32_t)(bytes / sizeof(*instructions)));
+	int program = load(instructions, bytes);
 	int fd;
 
 	if (program < 0)
 		return program;
 	attributes.program = (uint32_t)program;
-	fd = bpf_call(BPF_LINK_CREATE, &attributes, sizeof(attributes));
-	close(program); /* the link holds it */
+	fd = bpf_attach(program, &attributes, sizeof(attributes));
 	return fd == -EINVAL ? -EOPNOTSUPP : fd;
 }
 

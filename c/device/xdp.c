@@ -64,13 +64,9 @@ static int load(const struct bpf_insn *instructions, size_t bytes, uint32_t flag
 	memset(&attributes, 0, sizeof(attributes));
 	attributes.prog_type = BPF_PROG_TYPE_XDP;
 	attributes.expected_attach_type = ATTACH_XDP;
-	attributes.insns = (uintptr_t)instructions;
-	attributes.insn_cnt = (uint32_t)(bytes / sizeof(*instructions));
-	attributes.license = (uintptr_t) "Dual BSD/GPL";
 	attributes.prog_flags = flags;
 	attributes.prog_ifindex = index;
-	memcpy(attributes.prog_name, "valet", sizeof("valet"));
-	return bpf_call(BPF_PROG_LOAD, &attributes, sizeof(attributes));
+	return bpf_load(&attributes, instructions, bytes);
 }
 
 /* One that knows of VLAN tags that the driver has taken off. */
@@ -110,8 +106,7 @@ static int attach(int program, uint32_t index, uint32_t how)
 
 	if (program < 0)
 		return program;
-	fd = bpf_call(BPF_LINK_CREATE, &attributes, sizeof(attributes));
-	close(program); /* the link holds it */
+	fd = bpf_attach(program, &attributes, sizeof(attributes));
 	/* Another program: one of a link, or one of the old kind. */
 	return fd == -EBUSY ? -EEXIST : fd;
 }
