@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "../engine/thread_life.h"
+#include "thread.h"
 
 /* Who is calling the function, or may: taken by compare-exchange. */
 enum claim {
@@ -479,16 +479,11 @@ static void channel_enter(struct channel *channel)
 
 static int channel_start(struct channel *channel)
 {
-	sigset_t all, before;
 	pthread_t thread;
 	int rc;
 
 	channel_enter(channel);
-	/* Signals are for the program's own threads. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = -pthread_create(&thread, NULL, service, channel);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	rc = thread_start(&thread, service, channel);
 	if (rc == 0) {
 		pthread_detach(thread);
 		return 0;

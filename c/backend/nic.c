@@ -12,7 +12,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -23,6 +22,7 @@
 #include "../engine/waiter.h"
 #include "nic_device.h"
 #include "nic_port.h"
+#include "thread.h"
 
 enum {
 	BATCH_FRAMES = VALET_BATCH_PACKETS,
@@ -363,23 +363,15 @@ static int pump_setup(struct nic *nic, enum nic_side side, uint32_t queue)
 	return 0;
 }
 
-/* Signals are for the program's own threads. */
 static int pump_start(struct pump *pump)
 {
-	pthread_attr_t detached;
 	pthread_t thread;
-	sigset_t all, before;
-	int rc;
+	int rc = thread_start(&thread, pump_thread, pump);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pthread_attr_init(&detached);
-	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-	rc = -pthread_create(&thread, &detached, pump_thread, pump);
-	pthread_attr_destroy(&detached);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc == 0)
+	if (rc == 0) {
+		pthread_detach(thread);
 		pump->thread = thread;
+	}
 	return rc;
 }
 

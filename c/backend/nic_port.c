@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -18,6 +17,7 @@
 #include "../engine/batch.h"
 #include "nic_device.h"
 #include "sleeper.h"
+#include "thread.h"
 
 enum {
 	FRAMES = VALET_BATCH_PACKETS,
@@ -348,16 +348,10 @@ static void nic_port_close(struct nic_port *nic)
 	free(nic);
 }
 
-/* Signals are for the program's own threads. */
 static int queue_start(struct queue *queue)
 {
-	sigset_t all, before;
-	int rc;
+	int rc = thread_start(&queue->thread, queue_thread, queue);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = -pthread_create(&queue->thread, NULL, queue_thread, queue);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	queue->is_running = rc == 0;
 	return rc;
 }
