@@ -10,8 +10,7 @@
 #include "unix_place.h"
 
 enum {
-	FRAME_BYTES_MAX = 4096 + 65536, /* what QEMU takes */
-	AREA_BYTES = 8 * FRAME_BYTES_MAX, /* for the frames of one batch */
+	AREA_BYTES = 8 * SOCKET_FRAME_BYTES_MAX, /* for the frames of one batch */
 	SEND_MESSAGES = 64,
 	VECTORS = 512,
 };
@@ -36,9 +35,9 @@ static int dgram_receive(struct device *device, uint32_t queue, struct device_fr
 	uint32_t count = 0, used = 0;
 
 	(void)queue;
-	while (count < most && used + FRAME_BYTES_MAX <= AREA_BYTES) {
+	while (count < most && used + SOCKET_FRAME_BYTES_MAX <= AREA_BYTES) {
 		struct unix_place from = { .bytes = sizeof(from.address) };
-		ssize_t bytes = recvfrom(dgram->fd, dgram->area + used, FRAME_BYTES_MAX, MSG_TRUNC,
+		ssize_t bytes = recvfrom(dgram->fd, dgram->area + used, SOCKET_FRAME_BYTES_MAX, MSG_TRUNC,
 					 (struct sockaddr *)&from.address, &from.bytes);
 
 		if (bytes < 0)
@@ -46,7 +45,7 @@ static int dgram_receive(struct device *device, uint32_t queue, struct device_fr
 		/* One that has no address cannot be answered. */
 		if (!dgram->is_peer_fixed && from.bytes > sizeof(sa_family_t))
 			dgram->peer = from;
-		if (bytes > FRAME_BYTES_MAX) {
+		if (bytes > SOCKET_FRAME_BYTES_MAX) {
 			(*lost)++;
 			continue;
 		}
@@ -81,12 +80,6 @@ static uint32_t list_frames(const struct dgram *dgram, const struct device_part 
 	return frames;
 }
 
-/* Whether what was not taken is worth another try: EAGAIN: the other's queue is full. */
-static int is_full(int error)
-{
-	return error == EAGAIN || error == ENOBUFS || error == ENOMEM || error == EINTR;
-}
-
 /* A peer that is not there is asked for with each frame: it is its path that counts. */
 static int dgram_send(struct device *device, uint32_t queue, const struct device_part *parts,
 		      uint32_t count, uint64_t *lost)
@@ -105,7 +98,7 @@ static int dgram_send(struct device *device, uint32_t queue, const struct device
 		errno = ENOTCONN;
 		if (dgram->peer.bytes)
 			sent = sendmmsg(dgram->fd, messages, frames, MSG_NOSIGNAL);
-		if (sent < 0 && is_full(errno))
+		if (sent < 0 && socket_is_full(errno))
 			break;
 		if (sent < 0) { /* the first: nobody is there, or it is too long */
 			(*lost)++;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Some full-sized frames, and many of the usual ones. */
-enum { AREA_BYTES = 4 * (FRAMING_LENGTH_BYTES + FRAMING_FRAME_BYTES_MAX) };
+enum { AREA_BYTES = 4 * (FRAMING_LENGTH_BYTES + SOCKET_FRAME_BYTES_MAX) };
 
 int framing_make(struct framing_reader *reader)
 {
@@ -44,7 +44,7 @@ int framing_next(struct framing_reader *reader, struct device_frame *frame)
 	if (left < FRAMING_LENGTH_BYTES)
 		return 0;
 	length = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-	if (length > FRAMING_FRAME_BYTES_MAX)
+	if (length > SOCKET_FRAME_BYTES_MAX)
 		return -EPROTO;
 	if (left - FRAMING_LENGTH_BYTES < length)
 		return 0;

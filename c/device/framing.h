@@ -8,13 +8,9 @@
 
 #include <stdint.h>
 
-#include "device.h"
+#include "socket_device.h"
 
-enum {
-	FRAMING_LENGTH_BYTES = 4,
-	/* What QEMU takes; with more than that it ends the connection, and so do we. */
-	FRAMING_FRAME_BYTES_MAX = 4096 + 65536,
-};
+enum { FRAMING_LENGTH_BYTES = 4 };
 
 struct framing_reader {
 	uint8_t *area;

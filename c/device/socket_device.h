@@ -7,7 +7,18 @@
 #ifndef VALET_DEVICE_SOCKET_DEVICE_H
 #define VALET_DEVICE_SOCKET_DEVICE_H
 
+#include <errno.h>
+
 #include "device.h"
+
+/* What QEMU takes; with more than that it ends a connection, and so do we. */
+enum { SOCKET_FRAME_BYTES_MAX = 4096 + 65536 };
+
+/* Whether what a socket has not taken is worth another try. EAGAIN: the other's queue is full. */
+static inline int socket_is_full(int error)
+{
+	return error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM;
+}
 
 /*
  * A stream, as QEMU's `-netdev stream`: at `socket` we listen, for one program at a time; to `peer`

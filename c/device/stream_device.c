@@ -136,12 +136,6 @@ static uint32_t count_frames(const struct device_part *parts, uint32_t count)
 	return frames;
 }
 
-/* Whether what was not taken is worth another try. */
-static int is_full(int error)
-{
-	return error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM;
-}
-
 /*
  * Lists frames, each behind its length, as far as the vectors go, without those that are too long.
  * *parts_listed: the parts looked at. Returns the vectors.
@@ -156,7 +150,7 @@ static uint32_t list_frames(struct stream *stream, const struct device_part *par
 
 		if (used + 1 + pieces > VECTORS)
 			break;
-		if (length > FRAMING_FRAME_BYTES_MAX) {
+		if (length > SOCKET_FRAME_BYTES_MAX) {
 			at += pieces;
 			continue;
 		}
@@ -185,7 +179,7 @@ static uint32_t parts_sent(struct stream *stream, const struct device_part *part
 		uint32_t length, pieces = frame_parts(parts + at, listed - at, &length);
 		size_t bytes = FRAMING_LENGTH_BYTES + (size_t)length;
 
-		if (length > FRAMING_FRAME_BYTES_MAX)
+		if (length > SOCKET_FRAME_BYTES_MAX)
 			(*lost)++;
 		else if (sent < bytes)
 			break;
@@ -224,7 +218,7 @@ static int send_some(struct stream *stream, const struct device_part *parts, uin
 		sent = sendmsg(stream->connection, &message, MSG_NOSIGNAL);
 	}
 	if (sent < 0)
-		return is_full(errno) ? -EAGAIN : -errno;
+		return socket_is_full(errno) ? -EAGAIN : -errno;
 	return (int)parts_sent(stream, parts, listed, stream->begun + (size_t)sent, lost);
 }
 

@@ -26,9 +26,9 @@ static uint32_t some_length(void)
 	case 0:
 		return some(20);
 	case 1:
-		return some(FRAMING_FRAME_BYTES_MAX + 1);
+		return some(SOCKET_FRAME_BYTES_MAX + 1);
 	case 2:
-		return FRAMING_FRAME_BYTES_MAX - some(3);
+		return SOCKET_FRAME_BYTES_MAX - some(3);
 	default:
 		return 14 + some(1500);
 	}
@@ -57,7 +57,7 @@ static struct made make_stream(void)
 	made.is_wrong = some(2) != 0;
 	if (!made.is_wrong)
 		return made;
-	framing_put_length(stream + made.bytes, FRAMING_FRAME_BYTES_MAX + 1 + (uint32_t)some64() / 2);
+	framing_put_length(stream + made.bytes, SOCKET_FRAME_BYTES_MAX + 1 + (uint32_t)some64() / 2);
 	made.bytes += FRAMING_LENGTH_BYTES;
 	for (uint32_t i = 0, more = some(5000); i < more; i++)
 		stream[made.bytes++] = (uint8_t)some64();
@@ -78,7 +78,7 @@ static void framing_round(void)
 		uint32_t room, part;
 		uint8_t *to = framing_room(&reader, &room);
 
-		CHECK(room > FRAMING_FRAME_BYTES_MAX);
+		CHECK(room > SOCKET_FRAME_BYTES_MAX);
 		part = some(4) ? 1 + some(2000) : 1 + some(room);
 		part = part < room ? part : room;
 		part = part < made.bytes - fed ? part : made.bytes - fed;
