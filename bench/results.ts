@@ -1,11 +1,11 @@
 /** What comes out of a run. */
 
-/** A measured rate. */
-export interface RateResult {
+/** A rate beside a limit's. */
+export interface ComparedRate {
   name: string;
   /** Millions of packets a second, median. */
   mpps: number;
-  /** The same of the limit loop in the same minute. */
+  /** The same of the limit in the same minute. */
   limit_mpps: number;
   /** Median of the ratios of neighbouring measurements. */
   ratio: number;
@@ -13,6 +13,10 @@ export interface RateResult {
   spread: number;
   /** How many there were. */
   repetitions: number;
+}
+
+/** A measured rate; the limit is the loop that only copies. */
+export interface RateResult extends ComparedRate {
   /** The ratio that design.md asks for; left out when it depends on a row that was not measured. */
   goal?: number;
   /** What a packet costs compared with another row of the same run, where there is a goal for it. */

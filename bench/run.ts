@@ -8,7 +8,7 @@ import { measureIdle, measureLatency } from "./run_daemon.ts";
 import { measureGap } from "./run_gap.ts";
 import { measureNet } from "./run_net.ts";
 import { measureMoment, measureStart } from "./run_start.ts";
-import { median, significant, spread } from "./statistics.ts";
+import { median, significant, summary } from "./statistics.ts";
 
 /** Measures one row. A failure is a result too. */
 export async function measureRow(
@@ -64,8 +64,7 @@ async function measureRate(
     name: row.name,
     mpps: significant(median(series[1])),
     limit_mpps: significant(median(series[0])),
-    ratio: significant(median(ratios)),
-    spread: significant(spread(ratios), 2),
+    ...summary(ratios),
     repetitions: ratios.length,
   };
   const goal = goalOf(row, earlier);

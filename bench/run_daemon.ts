@@ -4,7 +4,7 @@ import { Daemon } from "./daemon.ts";
 import type { CpuResult, LatencyResult } from "./results.ts";
 import type { IdleRow, LatencyRow } from "./row.ts";
 import { measureRound, type Setting, toNeighbours } from "./round.ts";
-import { median, significant, spread } from "./statistics.ts";
+import { median, significant, summary } from "./statistics.ts";
 import { Subject } from "./subject.ts";
 
 /** Measures round trips. */
@@ -26,8 +26,7 @@ export async function measureLatency(row: LatencyRow, setting: Setting): Promise
     p99_us: us(2),
     p999_us: us(3),
     limit_p50_us: significant(median(limit)),
-    ratio: significant(median(ratios)),
-    spread: significant(spread(ratios), 2),
+    ...summary(ratios),
     repetitions: ratios.length,
   };
 }

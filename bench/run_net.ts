@@ -6,7 +6,7 @@ import { Service } from "./net/service.ts";
 import type { NetResult, SkippedResult } from "./results.ts";
 import type { NetRow } from "./row.ts";
 import { type Measurable, type Setting, takeTurns, toNeighbours } from "./round.ts";
-import { median, significant, spread } from "./statistics.ts";
+import { median, significant, summary } from "./statistics.ts";
 
 /** iperf3 takes whole seconds. */
 const SECONDS = 1;
@@ -43,8 +43,7 @@ export async function measureNet(
     name: row.name,
     gbps: significant(median(ours)),
     limit_gbps: significant(median(limit)),
-    ratio: significant(median(ratios)),
-    spread: significant(spread(ratios), 2),
+    ...summary(ratios),
     repetitions: ratios.length,
     ...vde === undefined ? {} : {
       vde_gbps: significant(median(vde)),

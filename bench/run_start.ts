@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { MomentResult, TimeResult } from "./results.ts";
 import type { MomentRow, StartRow } from "./row.ts";
 import { type Setting, toNeighbours } from "./round.ts";
-import { median, significant, spread } from "./statistics.ts";
+import { median, significant, spread, summary } from "./statistics.ts";
 
 const NOTHING = "bench/rows/start_nothing.ts";
 
@@ -24,8 +24,7 @@ export async function measureStart(row: StartRow, setting: Setting): Promise<Tim
     ...row.below_ms === undefined ? {} : { goal: row.below_ms },
     ms: significant(median(times)),
     limit_ms: significant(median(limit)),
-    ratio: significant(median(ratios)),
-    spread: significant(spread(ratios), 2),
+    ...summary(ratios),
     repetitions: ratios.length,
   };
 }

@@ -23,3 +23,8 @@ export function spread(numbers: readonly number[]): number {
 export function significant(value: number, digits = 4): number {
   return Number(value.toPrecision(digits));
 }
+
+/** What a row says of its ratios: the median, and the width of their middle half. */
+export function summary(ratios: readonly number[]): { ratio: number; spread: number } {
+  return { ratio: significant(median(ratios)), spread: significant(spread(ratios), 2) };
+}

@@ -2,23 +2,15 @@
 
 import { Daemon } from "../daemon.ts";
 import { type Measurable, type Setting, takeTurns, toNeighbours } from "../round.ts";
-import { median, significant, spread } from "../statistics.ts";
+import type { ComparedRate } from "../results.ts";
+import { median, significant, summary } from "../statistics.ts";
 import { type Group, groups, type Peer } from "./groups.ts";
 
-/** How one of them did. */
-export interface PeerResult {
-  /** "peers.memory.60.testpmd.io". */
-  name: string;
-  /** Millions of packets a second, median. */
-  mpps: number;
-  /** The same of the limit in the same minutes: the loop that only copies, or a cable without a switch. */
-  limit_mpps: number;
-  /** Median of the ratios of neighbouring measurements. */
-  ratio: number;
-  /** Width of the middle half of those ratios. */
-  spread: number;
-  /** How many there were. */
-  repetitions: number;
+/**
+ * How one of them did: "peers.memory.60.testpmd.io". The limit is the loop that only copies, or a cable
+ * without a switch.
+ */
+export interface PeerResult extends ComparedRate {
   /** valet's best in this group, divided by it. */
   valet_to_this?: number;
 }
@@ -119,8 +111,7 @@ function outcomeOf(group: Group, peer: Peer, series: Series, best: number): Peer
     name,
     mpps: significant(mpps),
     limit_mpps: significant(median(series.limit)),
-    ratio: significant(median(ratios)),
-    spread: significant(spread(ratios), 2),
+    ...summary(ratios),
     repetitions: rates.length,
     ...best > 0 && !isOurs(peer) ? { valet_to_this: significant(best / mpps, 3) } : {},
   };
