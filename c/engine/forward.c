@@ -463,7 +463,6 @@ int bridge_forward_frames(struct ring *ring, const struct fragment *frames, uint
 	view = view_enter(ring);
 	batch->in_use = 1;
 	batch->header_bytes = read_once(&ring->port->header_bytes);
-	batch->is_loose = 1; /* behind one is the next, which may be for somebody else */
 	while (at < count) {
 		uint64_t bytes;
 		uint32_t taken = gather_frames(ring, batch, frames + at, count - at, &bytes);
