@@ -1,7 +1,7 @@
 // HTTP across the bridge: what is downloaded is what was served, in one long transfer and in many.
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { DEVICES, SECONDS, testNet } from "./scene.ts";
+import { JOINS, SECONDS, testNet } from "./scene.ts";
 
 const SCRIPT = fileURLToPath(new URL("http.ts", import.meta.url));
 
@@ -15,7 +15,7 @@ const LONG = SECONDS > 1;
 const LOADS = LONG ? [[200, 1], [1, 200]] : [[20, 1], [0.1, 200]];
 
 for (
-  const [device, megabytes, connections] of DEVICES.flatMap((device) =>
+  const [device, megabytes, connections] of JOINS.flatMap((device) =>
     LOADS.map(([size, number]) => [device, size, number] as const)
   )
 ) {

@@ -89,12 +89,24 @@ export class Host {
   readonly ip4: string;
   /** The same. */
   readonly ip6: string;
+  /** Its interface. */
+  readonly device: string;
 
   /** Made by the scene. */
-  constructor(namespace: string, number: number, ip4 = `10.213.0.${number}`) {
+  constructor(namespace: string, number: number, ip4 = `10.213.0.${number}`, device = "eth0") {
     this.namespace = namespace;
     this.ip4 = ip4;
     this.ip6 = `fd00:213::${number}`;
+    this.device = device;
+  }
+
+  /** Brings its interface up, with its addresses. */
+  bringUp(mtu = 1500): void {
+    const { namespace, device } = this;
+    ip("-n", namespace, "addr", "add", `${this.ip4}/24`, "dev", device);
+    ip("-n", namespace, "addr", "add", `${this.ip6}/64`, "dev", device, "nodad");
+    ip("-n", namespace, "link", "set", device, "mtu", `${mtu}`, "up");
+    ip("-n", namespace, "link", "set", "lo", "up");
   }
 
   /** What runs a program there. */
@@ -234,6 +246,9 @@ export class Sniffer implements AsyncDisposable {
 /** What veth interfaces can be reached through. */
 export const DEVICES: readonly DeviceKind[] = ["af_xdp", "af_packet"];
 
+/** What hosts can be joined through: with "tap" the interface is one end, and the port the other. */
+export const JOINS: readonly DeviceKind[] = [...DEVICES, "tap"];
+
 /** Of both ends of a host's link. */
 export interface HostOptions {
   /** Bytes; default: 1500. */
@@ -268,20 +283,33 @@ export class Scene implements AsyncDisposable {
   /** Makes a host, whose link ends in `p0`, `p1` ... of the switch's namespace. */
   host(options: HostOptions = {}): Host {
     const { mtu = 1500, queues } = options;
-    const number = this.hosts.length;
-    const host = new Host(`${this.#name}h${number}`, number + 1);
-    this.hosts.push(host);
-    const { namespace } = host;
-    ip("netns", "add", namespace);
+    const host = this.#newHost(), number = this.hosts.indexOf(host), { namespace } = host;
     const shape = ["mtu", `${mtu}`];
     if (queues !== undefined) shape.push("numrxqueues", `${queues}`, "numtxqueues", `${queues}`);
     const link = ["link", "add", `p${number}`, ...shape, "type", "veth"];
     ip("-n", this.namespace, ...link, "peer", "name", "eth0", ...shape, "netns", namespace);
-    ip("-n", namespace, "addr", "add", `${host.ip4}/24`, "dev", "eth0");
-    ip("-n", namespace, "addr", "add", `${host.ip6}/64`, "dev", "eth0", "nodad");
-    ip("-n", namespace, "link", "set", "eth0", "up");
-    ip("-n", namespace, "link", "set", "lo", "up");
+    host.bringUp(mtu);
     ip("-n", this.namespace, "link", "set", `p${number}`, "up");
+    return host;
+  }
+
+  /**
+   * Makes a host whose interface is one that attaching makes: TAP's other end. With `stays` it is one
+   * that was there before.
+   */
+  tapHost(options: { mtu?: number | undefined; stays?: boolean } = {}): Host {
+    const host = this.#newHost(`t${this.hosts.length}`), { namespace, device } = host;
+    if (options.stays) ip("-n", namespace, "tuntap", "add", device, "mode", "tap");
+    this.bridge.attach(device, { namespace, device: "tap" });
+    host.bringUp(options.mtu);
+    return host;
+  }
+
+  #newHost(device?: string): Host {
+    const number = this.hosts.length;
+    const host = new Host(`${this.#name}h${number}`, number + 1, undefined, device);
+    this.hosts.push(host);
+    ip("netns", "add", host.namespace);
     return host;
   }
 
@@ -296,10 +324,16 @@ export class Scene implements AsyncDisposable {
     return this.bridge.attach(`p${this.hosts.indexOf(host)}`, { namespace, ...options });
   }
 
+  /** The port of a host that has been joined. */
+  portOf(host: Host): string {
+    return host.device === "eth0" ? `p${this.hosts.indexOf(host)}` : host.device;
+  }
+
   /** Hosts that the bridge joins. */
   joined(number: number, options: AttachOptions & HostOptions = {}): Host[] {
     const { mtu, queues, ...attach } = options;
     return Array.from({ length: number }, () => {
+      if (attach.device === "tap") return this.tapHost({ mtu });
       const host = this.host({ mtu, queues });
       this.attach(host, attach);
       return host;
