@@ -154,12 +154,22 @@ static int is_ending(const struct nic *nic)
 	return load_acquire(&nic->ending) != 0;
 }
 
+/* Senders cut long packets by it. */
+static void show_mtu(struct port *port, struct device *device)
+{
+	uint32_t mtu = device->ops->mtu ? device->ops->mtu(device) : UINT16_MAX;
+
+	if (mtu)
+		write_once(&port->mtu, mtu);
+}
+
 /* At the interface. 0: it does not exist any more. */
 static int pump_look(struct pump *pump)
 {
 	enum device_state state = pump->device->ops->state(pump->device);
 
 	pump->is_down = state == DEVICE_DOWN;
+	show_mtu(pump->rx->port, pump->device);
 	return state != DEVICE_GONE;
 }
 
@@ -215,9 +225,8 @@ static int pump_idle(struct pump *pump, uint32_t turns)
 static int pump_run(struct pump *pump)
 {
 	uint32_t idle = 0;
-	int exists = 1;
+	int exists = pump_look(pump);
 
-	pump->is_down = pump->device->ops->state(pump->device) == DEVICE_DOWN;
 	while (exists && !is_ending(pump->nic)) {
 		int in = pump_in(pump);
 		int out = pump_out(pump);
@@ -356,6 +365,7 @@ static int pump_setup(struct nic *nic, enum nic_side side, uint32_t queue)
 	pump->rx = &port->rings[RX][queue];
 	pump->host = port->engine->host;
 	pump->bell = -1;
+	show_mtu(port, pump->device);
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
 	pump->bell = ends[0];

@@ -158,6 +158,11 @@ static enum device_state af_xdp_state(struct device *device)
 	return state;
 }
 
+static uint32_t af_xdp_mtu(struct device *device)
+{
+	return __atomic_load_n(&of(device)->mtu, __ATOMIC_RELAXED);
+}
+
 /* ---- opening and closing ---- */
 
 static void close_fd(int fd)
@@ -268,6 +273,7 @@ static const struct device_ops operations = {
 	.fd = af_xdp_fd,
 	.watch = af_xdp_watch,
 	.state = af_xdp_state,
+	.mtu = af_xdp_mtu,
 	.close = af_xdp_close,
 };
 

@@ -99,6 +99,11 @@ struct device_ops {
 	/* Any thread may ask. */
 	enum device_state (*state)(struct device *device);
 	/*
+	 * The longest packet that it takes, in bytes without Ethernet's header; 0: it is gone. Any
+	 * thread may ask; watch() tells of changes. NULL: nobody knows.
+	 */
+	uint32_t (*mtu)(struct device *device);
+	/*
 	 * What of an interface is ours: what it receives, and what the host's stack sends through
 	 * it; at first both. The rest goes its way as if nobody had the interface, but may be
 	 * received as well. NULL: it is always both.

@@ -15,6 +15,12 @@
 
 #include "tap_open.h"
 
+/* Since Linux 6.2; older headers lack them. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
 enum {
 	FRAME_BYTES_MAX = 66 * 1024,
 	AREA_BYTES = 8 * FRAME_BYTES_MAX, /* for the frames of one batch */
@@ -24,8 +30,8 @@ enum {
 
 struct tap {
 	struct device device;
-	struct link link; /* of the interface whose host's side it is; no fd: it is none */
 	int fd;
+	int watch; /* descriptor */
 	int from_host, to_host; /* links of programs */
 	uint8_t *area;
 	struct link_drops drops; /* what the stack sent and the interface's queue had no room for */
@@ -92,11 +98,25 @@ static int tap_send(struct device *device, uint32_t queue, const struct device_p
 	return (int)done;
 }
 
+static int tap_watch(struct device *device)
+{
+	return of(device)->watch;
+}
+
+static uint32_t tap_mtu(struct device *device)
+{
+	const struct link_drops *drops = &of(device)->drops;
+	const struct link link = { .fd = drops->fd, .index = drops->index };
+
+	return link_mtu(&link);
+}
+
 /* Down or up: it tells when it goes. */
 static enum device_state tap_state(struct device *device)
 {
 	struct ifreq request;
 
+	link_seen(of(device)->watch);
 	return ioctl(of(device)->fd, TUNGETIFF, &request) == 0 ? DEVICE_UP : DEVICE_GONE;
 }
 
@@ -119,6 +139,7 @@ static void tap_close(struct device *device)
 	close_fd(tap->from_host);
 	close_fd(tap->to_host);
 	close_fd(tap->fd);
+	close_fd(tap->watch);
 	link_drops_close(&tap->drops);
 	free(tap->area);
 	free(tap);
@@ -130,7 +151,9 @@ static const struct device_ops operations = {
 	.receive = tap_receive,
 	.send = tap_send,
 	.fd = tap_fd,
+	.watch = tap_watch,
 	.state = tap_state,
+	.mtu = tap_mtu,
 	.close = tap_close,
 };
 
@@ -150,7 +173,9 @@ static int agree_on_offloads(int fd)
 		return -errno;
 	if (state.ifr_flags & IFF_PERSIST)
 		return 0;
-	return ioctl(fd, TUNSETVNETHDRSZ, &header_bytes) == 0 &&
+	if (ioctl(fd, TUNSETVNETHDRSZ, &header_bytes) < 0)
+		return 0;
+	return ioctl(fd, TUNSETOFFLOAD, offloads | TUN_F_USO4 | TUN_F_USO6) == 0 ||
 	       ioctl(fd, TUNSETOFFLOAD, offloads) == 0;
 }
 
@@ -176,7 +201,7 @@ static int make(const char *name, char *actual, int offloads, struct tap **out)
 	if (!tap)
 		return -ENOMEM;
 	tap->device = (struct device){ .ops = &operations, .queues = 1 };
-	tap->from_host = tap->to_host = tap->fd = tap->drops.fd = -1;
+	tap->from_host = tap->to_host = tap->fd = tap->watch = tap->drops.fd = -1;
 	tap->area = malloc(AREA_BYTES);
 	if (tap->area && offloads)
 		rc = open_with_offloads(tap, name, actual);
@@ -184,6 +209,8 @@ static int make(const char *name, char *actual, int offloads, struct tap **out)
 		rc = tap->fd = tap_open(name, 0, actual);
 	if (rc >= 0)
 		rc = link_drops_open(&tap->drops, actual);
+	if (rc >= 0)
+		rc = tap->watch = link_watch();
 	if (rc < 0) {
 		tap_close(&tap->device);
 		return rc;
@@ -246,7 +273,6 @@ int host_side_open(const struct link *link, const struct program_marks *marks, u
 	rc = make(name, actual, 0, &tap);
 	if (rc < 0)
 		return rc;
-	tap->link = *link;
 	rc = dress(link->fd, actual, link, index);
 	/* Before it is up: the stack's own packets for it, as for any new interface, stop there. */
 	if (rc == 0)

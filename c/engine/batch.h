@@ -34,6 +34,7 @@ struct batch {
 	struct fragment fragment[BATCH_FRAGMENTS];
 	uint32_t packets, fragments; /* filled */
 	uint32_t header_bytes; /* virtio-net header that the source has in front of each frame */
+	int by_stack; /* the source is an interface: stacks have sent the packets, see struct segment_limits */
 	int is_loose; /* frames may lie anywhere: neither what is behind one nor its end is a buffer's */
 
 	uint32_t needs; /* NEEDS_* of the lookup's answer */

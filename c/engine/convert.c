@@ -6,17 +6,19 @@
 #include "offload.h"
 #include "ring.h"
 
-/* The longest frame that a port without headers gets from one with: Ethernet's, as in netmap. */
-enum { FRAME_BYTES_MAX = 1514 };
-
-/* The headers of a segment are hardly ever longer: Ethernet, IPv6, TCP with all its options. */
-enum { SEGMENT_HEADERS_MAX = 14 + 40 + 60 };
-
-static uint32_t longest_segment(const struct conversion *conversion)
+static struct segment_limits limits_of(const struct conversion *conversion)
 {
-	uint32_t room = conversion->ring->buffer_bytes - (uint32_t)read_once(&conversion->ring->offset_max);
+	const struct ring *ring = conversion->ring;
+	uint32_t mtu = read_once(&ring->port->mtu);
+	uint32_t slot_bytes = ring->buffer_bytes - (uint32_t)read_once(&ring->offset_max);
 
-	return room < FRAME_BYTES_MAX ? room : FRAME_BYTES_MAX;
+	return (struct segment_limits){
+		.mtu = mtu ? mtu : SEGMENT_MTU_DEFAULT,
+		.slot_bytes = slot_bytes ? slot_bytes : 1,
+		.by_stack = mtu || conversion->batch->by_stack,
+		/* Frames in several slots are more than most applications expect. */
+		.one_slot = ring->port->kind != VALET_PORT_NIC,
+	};
 }
 
 /* The slots that the packet was sent in, its header included. */
@@ -60,14 +62,17 @@ static int header_ends_here(const struct conversion *conversion)
 static uint32_t slots_needed(const struct conversion *conversion, uint32_t number)
 {
 	const struct valet_packet *packet = &conversion->batch->packet[number];
-	uint32_t longest = longest_segment(conversion), payload = 1, segments;
+	struct segment_limits limits = limits_of(conversion);
+	struct vnet_header header;
+	uint32_t slots;
 
-	if (!header_ends_here(conversion) || !header_of(conversion, number).segment_type)
+	if (!header_ends_here(conversion))
 		return packet->fragments;
-	if (longest > SEGMENT_HEADERS_MAX)
-		payload = longest - SEGMENT_HEADERS_MAX;
-	segments = packet->length / payload + 1;
-	return segments > packet->fragments ? segments : packet->fragments;
+	header = header_of(conversion, number);
+	if (!header.segment_type)
+		return packet->fragments;
+	slots = segment_slots(&header, &limits, packet->length);
+	return slots > packet->fragments ? slots : packet->fragments;
 }
 
 uint32_t convert_slots(const struct conversion *conversion, const uint16_t *numbers, uint32_t count)
@@ -145,36 +150,68 @@ static void copy_slots(const struct conversion *conversion, struct fragment *slo
 	finish(ring, room, count, 1, bytes, good);
 }
 
+/* The slots from *at on that a segment goes to, in parts of `most` bytes. 0: one has no room. */
+static uint32_t segment_room(const struct ring *ring, uint32_t *at, uint32_t length, uint32_t most,
+			     struct fragment *to)
+{
+	uint32_t count = 0;
+	int good = 1;
+
+	for (; length; length -= to[count++].length, *at = ring_next(ring, *at)) {
+		to[count].length = length < most ? length : most;
+		to[count].data = slot_room(ring, *at, to[count].length);
+		good &= to[count].data != NULL;
+	}
+	return good ? count : 0;
+}
+
+static void show_segment(const struct ring *ring, uint32_t at, const struct fragment *to,
+			 uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++, at = ring_next(ring, at)) {
+		uint32_t flags = i + 1 < count ? NS_MOREFRAG : 0;
+
+		/* As netmap, which has no segments of several slots, and no number of them here. */
+		if (count > 1)
+			flags |= count << NS_PORT_SHIFT;
+		slot_write(&ring->shared->slot[at], (uint16_t)to[i].length, (uint16_t)flags);
+	}
+}
+
 /* A TCP or UDP packet as several, each with headers of its own, that a wire could carry. */
 static void segment(const struct conversion *conversion, const struct vnet_header *header,
 		    const struct fragment *slot, uint32_t count, struct room *room)
 {
-	uint32_t longest = longest_segment(conversion), segments, at = room->at, bytes = 0;
+	struct segment_limits limits = limits_of(conversion);
+	struct fragment to[NETMAP_MAX_FRAGS];
 	struct ring *ring = conversion->ring;
 	struct segmenter segmenter;
+	uint32_t at = room->at, bytes = 0, parts, slots;
 	int good = 1;
 
-	if (segmenter_start(&segmenter, header, slot, count, longest) < 0) {
+	if (segmenter_start(&segmenter, header, slot, count, &limits) < 0) {
 		ring_drop(ring, VALET_DROP_OFFLOAD, 1);
 		return;
 	}
-	segments = segmenter.segments;
-	if (segments > room->left) {
-		ring_drop(ring, VALET_DROP_RING_FULL, 1);
+	parts = (segmenter_next_bytes(&segmenter) + limits.slot_bytes - 1) / limits.slot_bytes;
+	slots = segmenter_slots(&segmenter, limits.slot_bytes);
+	if (parts > NETMAP_MAX_FRAGS || slots > room->left) {
+		ring_drop(ring, parts > NETMAP_MAX_FRAGS ? VALET_DROP_FRAGMENTS :
+							   VALET_DROP_RING_FULL, 1);
 		return;
 	}
-	for (uint32_t i = 0; i < segments; i++, at = ring_next(ring, at)) {
-		uint32_t length = segmenter_next_bytes(&segmenter);
-		uint8_t *to = slot_room(ring, at, length);
+	for (uint32_t i = 0; i < segmenter.segments; i++) {
+		uint32_t length = segmenter_next_bytes(&segmenter), first = at;
 
-		good &= to != NULL;
+		parts = segment_room(ring, &at, length, limits.slot_bytes, to);
+		good &= parts != 0;
 		bytes += length;
 		if (!good)
 			continue; /* all of them come empty */
-		segmenter_next(&segmenter, to);
-		slot_write(&ring->shared->slot[at], (uint16_t)length, 0);
+		segmenter_next(&segmenter, to, parts);
+		show_segment(ring, first, to, parts);
 	}
-	finish(ring, room, segments, segments, bytes, good);
+	finish(ring, room, slots, segmenter.segments, bytes, good);
 }
 
 /* ---- from a header to another, or to none ---- */
@@ -198,7 +235,9 @@ static void change_header(const struct conversion *conversion, uint32_t number,
 		count--;
 	}
 	if (header_ends_here(conversion)) {
-		if (!vnet_header_valid(&header)) {
+		struct segment_limits limits = limits_of(conversion);
+
+		if (!vnet_header_valid(&header, &limits)) {
 			ring_drop(conversion->ring, VALET_DROP_OFFLOAD, 1);
 			return;
 		}

@@ -438,6 +438,7 @@ int bridge_forward(struct ring *ring, uint32_t head)
 	batch->in_use = 1;
 	batch->header_bytes = read_once(&ring->port->header_bytes);
 	batch->is_loose = read_once(&ring->offset_mask) != 0;
+	batch->by_stack = 0;
 	while (at != head) {
 		at = batch->header_bytes || batch->is_loose ?
 			     gather_headed(ring, batch, at, head) :

@@ -248,6 +248,7 @@ uint32_t gather_frames(struct ring *ring, struct batch *batch, const struct frag
 
 	*bytes = 0;
 	batch_empty(batch);
+	batch->by_stack = 1;
 	batch->is_loose = 1; /* behind one is the next, which may be for somebody else */
 	while (at < count && batch_has_room(batch, *bytes))
 		*bytes += gather_frame(ring, batch, frames[at++]);

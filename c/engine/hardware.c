@@ -95,6 +95,7 @@ int hardware_find(const struct descriptor *asking, const char *name, int is_made
 		(*out)->hardware->request = request;
 		(*out)->hardware->request.rings = (*out)->count[RX];
 		(*out)->hardware->mtu = found.mtu;
+		write_once(&(*out)->mtu, found.mtu);
 	}
 	return 0;
 }

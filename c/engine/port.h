@@ -34,6 +34,7 @@ struct port {
 	uint32_t index; /* on it; the packets' path */
 	uint64_t unopened_drops; /* packets for it before it had rings; the packets' path */
 	uint32_t header_bytes; /* virtio-net header in front of each frame; the packets' path */
+	uint32_t mtu; /* of an interface, in bytes; 0: it is none; the packets' path */
 	int auto_delete; /* persistent, but made for a pipe: goes with its last pipe */
 
 	struct port *parent, *other_end; /* of a pipe */
