@@ -4,8 +4,8 @@
  * comes in is read from a ring that the kernel maps for us, what goes out is sent in batches.
  *
  * The interface keeps its offloads. The virtio-net header in front of each frame tells what of them
- * is still to be done, by whoever receives it: another interface may do it as well. A VLAN tag that
- * the card has taken off is put back.
+ * is still to be done, by whoever receives it: another interface may do it as well. Of what is in
+ * tunnels it tells too little: that is done here. A VLAN tag that the card has taken off is put back.
  */
 #define _GNU_SOURCE /* sendmmsg */
 #include "af_packet.h"
@@ -22,6 +22,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "tunnel.h"
 
 /* Since Linux 4.20; older headers lack it. */
 #ifndef PACKET_IGNORE_OUTGOING
@@ -57,6 +59,8 @@ struct queue {
 	uint32_t at; /* next slot to look at */
 	uint32_t held; /* slots before it that are still in use */
 	uint8_t *scratch;
+	struct tunnel_cut cut; /* of a long packet in a tunnel, which is in `tunneled` */
+	uint8_t *tunneled;
 };
 
 struct af_packet {
@@ -161,23 +165,72 @@ static int read_slot(struct queue *queue, const struct tpacket2_hdr *slot, uint8
 	return 0;
 }
 
+/* A frame that has come, or what it is cut into. 0: it is the one. */
+static int begin_cut(struct queue *queue, const struct device_frame *frame)
+{
+	const uint8_t *ethernet = frame->data + HEADER_BYTES;
+	uint32_t length = frame->length - HEADER_BYTES;
+	struct virtio_net_hdr header;
+	int rc;
+
+	memcpy(&header, frame->data, HEADER_BYTES);
+	rc = tunnel_cut_start(&queue->cut, &header, ethernet, length);
+	if (rc <= 0) {
+		queue->cut.length = 0;
+		return rc;
+	}
+	/* Where it is now will be overwritten before all is cut. */
+	if (!queue->tunneled)
+		queue->tunneled = malloc(LONG_BYTES);
+	if (!queue->tunneled) {
+		queue->cut.length = 0;
+		return -ENOMEM;
+	}
+	memcpy(queue->tunneled, ethernet, length);
+	queue->cut.frame = queue->tunneled;
+	return 1;
+}
+
+/* As many as there is room for. */
+static uint32_t go_on_cutting(struct queue *queue, struct device_frame *frames, uint32_t most,
+			      uint8_t **scratch)
+{
+	uint32_t count = 0, bytes;
+
+	while (count < most && (bytes = tunnel_cut_bytes(&queue->cut)) &&
+	       *scratch + HEADER_BYTES + bytes <= queue->scratch + SCRATCH_BYTES) {
+		frames[count++] = (struct device_frame){ *scratch, HEADER_BYTES + bytes };
+		memset(*scratch, 0, HEADER_BYTES);
+		tunnel_cut_next(&queue->cut, *scratch + HEADER_BYTES);
+		*scratch += (HEADER_BYTES + bytes + 63) & ~63u;
+	}
+	return count;
+}
+
 static int af_packet_receive(struct device *device, uint32_t number, struct device_frame *frames,
 			     uint32_t most, uint64_t *lost)
 {
 	struct queue *queue = &of(device)->queues[number];
 	uint8_t *scratch = queue->scratch, *end = scratch + SCRATCH_BYTES - LONG_BYTES;
-	uint32_t count = 0, losing = 0;
+	uint32_t count, losing = 0;
 
 	give_back(queue);
-	while (count < most && scratch <= end && queue->held < queue->slots / 2) {
+	count = go_on_cutting(queue, frames, most, &scratch);
+	while (count < most && !tunnel_cut_bytes(&queue->cut) && scratch <= end && queue->held < queue->slots / 2) {
 		const struct tpacket2_hdr *slot = slot_at(queue, queue->at);
 		/* Pairs with the kernel's: the frame is there. */
 		uint32_t status = __atomic_load_n(&slot->tp_status, __ATOMIC_ACQUIRE);
+		int rc;
 
 		if (!(status & TP_STATUS_USER))
 			break;
 		losing |= status & TP_STATUS_LOSING;
-		if (read_slot(queue, slot, &scratch, &frames[count]) == 0)
+		rc = read_slot(queue, slot, &scratch, &frames[count]);
+		if (rc == 0)
+			rc = begin_cut(queue, &frames[count]);
+		if (rc > 0)
+			count += go_on_cutting(queue, frames + count, most - count, &scratch);
+		else if (rc == 0)
 			count++;
 		else
 			(*lost)++;
@@ -280,6 +333,7 @@ static void queue_close(struct queue *queue)
 	close_fd(queue->receiver);
 	close_fd(queue->sender);
 	free(queue->scratch);
+	free(queue->tunneled);
 	*queue = (struct queue){ .receiver = -1, .sender = -1 };
 }
 
