@@ -139,7 +139,10 @@ export const SlotFlag = {
   BUF_CHANGED: 0x1,
   /** TX: tell as soon as the slot is sent (NICs only). */
   REPORT: 0x2,
-  /** RX: hand the packet to the other side (NIC, host stack); needs `RingFlag.FORWARD`. */
+  /**
+   * RX: the packet goes to the other side (interface, host stack) with the sync that releases its slot;
+   * needs `RingFlag.FORWARD`.
+   */
   FORWARD: 0x4,
   /** Documented as "do not learn the source"; nothing reads it. */
   NO_LEARN: 0x8,
@@ -158,7 +161,25 @@ export const SLOT_FRAGMENTS_SHIFT = 8;
 export const RingFlag = {
   /** Write the time of the sync into the ring. */
   TIMESTAMP: 0x2,
-  /** Honour `SlotFlag.FORWARD`. */
+  /**
+   * Receive rings of a network interface, and its host rings: pass on what has `SlotFlag.FORWARD`
+   * between the interface and its host's stack, without a copy by the program: netmap's transparent
+   * mode, for monitors and filters (netmap(4), "NR_FORWARD").
+   *
+   * @example
+   * ```ts ignore
+   * using port = netmap.open("netmap:eth1*"); // the interface's rings, and the host's
+   * for (const ring of port.rxRings) ring.flags |= RingFlag.FORWARD;
+   * while (await port.wait()) {
+   *   for (const ring of port.rxRings) {
+   *     for (; ring.space > 0; ring.advance(1)) {
+   *       if (isAllowed(ring.bytes(ring.head))) ring.setSlotFlags(ring.head, SlotFlag.FORWARD);
+   *     }
+   *   }
+   *   port.rxSync();
+   * }
+   * ```
+   */
   FORWARD: 0x4,
 } as const;
 

@@ -191,6 +191,23 @@ static void csb_unlock(struct csb *csb)
 	store_release(&csb->atok.lock, 0);
 }
 
+/*
+ * Marks of slots that are given back without NR_FORWARD go before the daemon sees them, which may
+ * be when the flag is set. Up to `head`, from where the last ones ended; caller holds the csb's lock.
+ */
+static void forget_marks(struct netmap_ring *ring, const struct csb *csb, uint32_t head)
+{
+	uint32_t slots = ring->num_slots, at = read_once(&csb->atok.head);
+
+	/* Others can write there. */
+	for (; at < slots && at != head; at = at + 1 == slots ? 0 : at + 1) {
+		uint16_t flags = read_once(&ring->slot[at].flags);
+
+		if (__builtin_expect(flags & NS_FORWARD, 0))
+			write_once(&ring->slot[at].flags, flags & (uint16_t)~NS_FORWARD);
+	}
+}
+
 /* What is left for the daemon to do of a sync. */
 enum rest { REST_NOTHING, REST_HEAR, REST_ALL };
 
@@ -212,6 +229,9 @@ static enum rest take_here(struct netmap_ring *ring, struct csb *csb)
 	legal = is_legal(ring, csb->atok.head, hwtail, head, cur);
 	if (legal) {
 		gave = csb->atok.head != head;
+		if (read_once(&csb->ktoa.by_request) & CSB_FORWARDS &&
+		    !(read_once(&ring->flags) & NR_FORWARD))
+			forget_marks(ring, csb, head);
 		write_once(&csb->atok.cur, cur);
 		/* Pairs with the sender's load: what lies before it has been read. */
 		store_release(&csb->atok.head, head);
@@ -222,6 +242,8 @@ static enum rest take_here(struct netmap_ring *ring, struct csb *csb)
 		return REST_ALL;
 	/* Ordered: the daemon says it, and then wakes whoever sleeps. */
 	hears = load_ordered(&csb->ktoa.by_request);
+	if (hears & CSB_FORWARDS && read_once(&ring->flags) & NR_FORWARD)
+		hears |= CSB_RELEASES;
 	return hears & CSB_ALWAYS || (hears & CSB_RELEASES && gave) ? REST_HEAR : REST_NOTHING;
 }
 

@@ -16,6 +16,7 @@
 
 #include "../engine/batch.h"
 #include "nic_device.h"
+#include "nic_frame.h"
 #include "sleeper.h"
 #include "thread.h"
 
@@ -44,6 +45,7 @@ struct queue {
 	struct fragment fragments[FRAMES];
 	struct inflow inflow;
 	struct device_part parts[PARTS]; /* whoever has tx->busy */
+	struct device_part forwarded[PARTS]; /* whoever releases slots of rx */
 };
 
 struct nic_port {
@@ -55,66 +57,6 @@ struct nic_port {
 };
 
 /* ---- sending ---- */
-
-/* What a frame without a virtio-net header begins with for a device that has them. */
-static const uint8_t no_header[16];
-
-/* Slots of one frame, and its parts if it is a good one. */
-struct outgoing {
-	uint32_t slots, parts;
-	enum valet_drop fault; /* VALET_DROP_CAUSES: none */
-};
-
-static enum valet_drop part_of(const struct ring *ring, uint32_t at, struct device_part *out)
-{
-	const struct netmap_slot *shared = &ring->shared->slot[at];
-	struct slot_view slot = slot_read(shared);
-	uint32_t offset = slot_offset(ring, shared);
-
-	if (!buffer_valid(ring, slot.buffer))
-		return VALET_DROP_BAD_BUFFER;
-	if (slot.length > ring->buffer_bytes - offset)
-		return VALET_DROP_TOO_LONG;
-	*out = (struct device_part){ buffer_at(ring, slot.buffer) + offset, slot.length, 1 };
-	return VALET_DROP_CAUSES;
-}
-
-/*
- * The frame that begins in a slot. Its last part is the one without `more`; an unfinished one ends at
- * `end`, as netmap sends it.
- */
-static struct outgoing frame_at(const struct queue *queue, uint32_t at, uint32_t end,
-				struct device_part *parts)
-{
-	struct outgoing frame = { .fault = VALET_DROP_CAUSES };
-	const struct ring *ring = queue->tx;
-	uint32_t bytes = 0;
-	uint16_t flags;
-
-	if (queue->device->header_bytes)
-		parts[frame.parts++] =
-			(struct device_part){ no_header, queue->device->header_bytes, 1 };
-	do {
-		struct device_part part;
-		enum valet_drop fault = part_of(ring, at, &part);
-
-		flags = slot_read(&ring->shared->slot[at]).flags;
-		at = ring_next(ring, at);
-		if (++frame.slots > NETMAP_MAX_FRAGS)
-			fault = VALET_DROP_FRAGMENTS;
-		if (frame.fault == VALET_DROP_CAUSES)
-			frame.fault = fault;
-		if (frame.fault != VALET_DROP_CAUSES)
-			continue;
-		bytes += part.length;
-		if (part.length)
-			parts[frame.parts++] = part;
-	} while (flags & NS_MOREFRAG && at != end);
-	if (frame.fault == VALET_DROP_CAUSES && bytes < 14) /* Ethernet's header */
-		frame.fault = VALET_DROP_TOO_SHORT;
-	parts[frame.parts - (frame.parts != 0)].more = 0;
-	return frame;
-}
 
 /* Frames that the device is given at once: where their slots and their parts end. */
 struct burst {
@@ -140,9 +82,9 @@ static void list_frames(struct queue *queue, uint32_t *at, uint32_t end, struct 
 	uint32_t next = *at;
 
 	burst->frames = burst->parts = 0;
-	while (next != end && burst->parts + NETMAP_MAX_FRAGS + 1 <= PARTS) {
+	while (next != end && burst->parts + FRAME_PARTS_MAX <= PARTS) {
 		struct device_part *parts = &queue->parts[burst->parts];
-		struct outgoing frame = frame_at(queue, next, end, parts);
+		struct outgoing frame = frame_at(ring, queue->device->header_bytes, next, end, parts);
 		uint32_t bytes = 0;
 
 		if (frame.fault != VALET_DROP_CAUSES && burst->frames)
@@ -204,7 +146,7 @@ static uint32_t queue_send(struct queue *queue, uint32_t end)
 static struct queue *queue_of(const struct nic_port *nic, const struct ring *ring)
 {
 	for (uint32_t i = 0; i < nic->count; i++)
-		if (nic->queues[i].tx == ring)
+		if (nic->queues[i].tx == ring || nic->queues[i].rx == ring)
 			return &nic->queues[i];
 	return NULL;
 }
@@ -220,6 +162,77 @@ static uint32_t nic_port_send(struct nic_port *nic, struct ring *ring, uint32_t 
 		event_signal(queue->bell);
 	}
 	return at;
+}
+
+/* ---- passing on, between the interface and its host's side (NR_FORWARD) ---- */
+
+/* Where what this queue has received goes. NULL: the host's side cannot be had. */
+static struct queue *other_side(const struct queue *from)
+{
+	const struct nic_port *nic = from->nic;
+	/* The host's is the last. */
+	struct queue *host = &nic->queues[nic->count - 1];
+
+	if (!nic->device[NIC_HOST])
+		return NULL;
+	return from == host ? &nic->queues[0] : host;
+}
+
+/* Parts of whole frames; what is not taken is lost. */
+static void pass_on(struct ring *ring, struct queue *to, const struct device_part *parts,
+		    uint32_t count)
+{
+	uint64_t lost = 0;
+	uint32_t done = 0;
+
+	if (to) {
+		pthread_mutex_lock(&to->lock);
+		done = (uint32_t)to->device->ops->send(to->device, to->number, parts, count, &lost);
+		pthread_mutex_unlock(&to->lock);
+	}
+	for (; done < count; done++)
+		lost += !parts[done].more;
+	if (lost)
+		ring_drop(ring, VALET_DROP_INTERFACE, lost);
+}
+
+/* Whether the application has marked the slot, which is forgotten, as in the kernel. */
+static int take_mark(struct netmap_slot *slot)
+{
+	struct slot_view view = slot_read(slot);
+
+	if (!(view.flags & NS_FORWARD))
+		return 0;
+	slot_write(slot, view.length, view.flags & (uint16_t)~NS_FORWARD);
+	return 1;
+}
+
+static void nic_port_forward(struct nic_port *nic, struct ring *ring, uint32_t first, uint32_t end)
+{
+	struct queue *from = queue_of(nic, ring), *to = from ? other_side(from) : NULL;
+	uint32_t parts = 0, header_bytes = to ? to->device->header_bytes : 0;
+
+	while (from && first != end) {
+		struct outgoing frame;
+
+		if (!take_mark(&ring->shared->slot[first])) {
+			first = ring_next(ring, first);
+			continue;
+		}
+		frame = frame_at(ring, header_bytes, first, end, from->forwarded + parts);
+		first = slots_after(ring, first, frame.slots);
+		if (frame.fault != VALET_DROP_CAUSES) {
+			ring_drop(ring, frame.fault, 1);
+			continue;
+		}
+		parts += frame.parts;
+		if (parts + FRAME_PARTS_MAX > PARTS) {
+			pass_on(ring, to, from->forwarded, parts);
+			parts = 0;
+		}
+	}
+	if (parts)
+		pass_on(ring, to, from->forwarded, parts);
 }
 
 /* ---- a queue's thread ---- */
@@ -464,5 +477,6 @@ const struct nic_port_host nic_ports = {
 	.open = nic_port_open,
 	.take = nic_port_take,
 	.send = nic_port_send,
+	.forward = nic_port_forward,
 	.close = nic_port_close,
 };

@@ -22,6 +22,8 @@ void csb_show_by_request(struct ring *ring)
 {
 	uint32_t when = ring_is_exchanged(ring) ? CSB_RELEASES : 0;
 
+	if (read_once(&ring->monitored) & MONITORED_FORWARD)
+		when |= CSB_FORWARDS;
 	if (load_acquire(&ring->port->ended))
 		when = CSB_ALWAYS;
 	/* Pairs with the application's look after it was woken. */
@@ -60,8 +62,7 @@ static int rxsync_on_bridge(struct ring *ring)
 	csb_take_back(ring);
 	head = ring_check(ring, ring->hwtail);
 	if (head >= 0) {
-		if (ring_is_exchanged(ring))
-			monitors_exchange(ring, ring->hwcur, (uint32_t)head);
+		ring_released(ring, ring->hwcur, (uint32_t)head);
 		store_release(&ring->hwcur, (uint32_t)head);
 		ring_show_tail(ring, ring->hwtail);
 	}

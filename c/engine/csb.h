@@ -42,8 +42,7 @@ static inline void csb_take_back(struct ring *ring)
 
 	if (head != hwcur && head < ring->slots &&
 	    ring_distance(ring, hwcur, head) <= ring_distance(ring, hwcur, ring->hwtail)) {
-		if (ring_is_exchanged(ring))
-			monitors_exchange(ring, hwcur, head);
+		ring_released(ring, hwcur, head);
 		store_release(&ring->hwcur, head);
 	}
 }

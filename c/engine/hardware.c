@@ -242,6 +242,17 @@ int hardware_go_on(struct ring *ring)
 	return is_done;
 }
 
+void hardware_released(struct ring *ring, uint32_t first, uint32_t end)
+{
+	struct port *port = ring->port;
+	/* NULL while it is being opened: then nothing has come yet. */
+	struct nic_port *nic = read_once(&port->hardware->nic);
+
+	/* Not in CSB mode, as in the kernel. */
+	if (nic && read_once(&ring->shared->flags) & NR_FORWARD && !read_once(&ring->csb_mode))
+		host_of(port->engine)->forward(nic, ring, first, end);
+}
+
 /* ---- receiving ---- */
 
 int hardware_receive(struct ring *ring, struct inflow *inflow)

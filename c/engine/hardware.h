@@ -48,6 +48,13 @@ struct nic_port_host {
 	 * ring->busy.
 	 */
 	uint32_t (*send)(struct nic_port *nic, struct ring *ring, uint32_t end);
+	/*
+	 * Sends frames that begin in slots with NS_FORWARD, of those from `first` to `end` - 1 of a
+	 * receive ring: what the interface has received to the host's stack, what that has sent out
+	 * by the interface. What is not taken at once is dropped and counted. Caller holds what the
+	 * ring's hwcur is changed under.
+	 */
+	void (*forward)(struct nic_port *nic, struct ring *ring, uint32_t first, uint32_t end);
 	/* Leaves the interface as it was. No thread uses the rings when it returns. */
 	void (*close)(struct nic_port *nic);
 };
@@ -78,6 +85,8 @@ void hardware_unbind(const struct descriptor *descriptor, struct port *port);
 /* ---- the packets' path ---- */
 
 int hardware_txsync(struct ring *ring);
+/* Slots of a receive ring are given back: NR_FORWARD. For monitors_release(). */
+void hardware_released(struct ring *ring, uint32_t first, uint32_t end);
 
 /* For the host's threads, which have been let (bridge_forward_allowed()). */
 

@@ -7,6 +7,7 @@
 #include "batch.h"
 #include "csb.h"
 #include "engine.h"
+#include "hardware.h"
 #include "port.h"
 
 /* ---- the packets' path ---- */
@@ -276,12 +277,22 @@ void monitors_exchange(struct ring *ring, uint32_t first, uint32_t end)
 	spin_unlock(&ring->monitor_lock);
 }
 
+void monitors_release(struct ring *ring, uint32_t first, uint32_t end)
+{
+	/* First: then the buffers are others. */
+	if (read_once(&ring->monitored) & MONITORED_FORWARD)
+		hardware_released(ring, first, end);
+	if (ring_is_exchanged(ring))
+		monitors_exchange(ring, first, end);
+}
+
 /* ---- control ---- */
 
 static void set_monitored(struct ring *ring)
 {
 	write_once(&ring->monitored, (ring->copies ? MONITORED_COPY : 0) |
-					     (ring->exchange ? MONITORED_ZERO_COPY : 0));
+					     (ring->exchange ? MONITORED_ZERO_COPY : 0) |
+					     (ring->monitored & MONITORED_FORWARD));
 	if (ring->remote)
 		csb_show_by_request(ring);
 }

@@ -23,8 +23,11 @@ struct fragment;
 struct nmreq_register;
 struct port;
 
-/* What is in ring->monitored. */
-enum { MONITORED_COPY = 1, MONITORED_ZERO_COPY = 2 };
+/*
+ * What is in ring->monitored. The last: a receive ring of an interface opened by name, which looks
+ * at what is released for packets to pass on to its other side (NR_FORWARD).
+ */
+enum { MONITORED_COPY = 1, MONITORED_ZERO_COPY = 2, MONITORED_FORWARD = 4 };
 
 /* ---- the packets' path ---- */
 
@@ -50,6 +53,21 @@ static inline int ring_is_copied(const struct ring *ring)
 static inline int ring_is_exchanged(const struct ring *ring)
 {
 	return __builtin_expect(read_once(&ring->monitored) & MONITORED_ZERO_COPY, 0);
+}
+
+/* For ring_released(). */
+void monitors_release(struct ring *ring, uint32_t first, uint32_t end);
+
+/*
+ * The application has given back the slots of a receive ring from `first` to `end` - 1. Before hwcur
+ * moves behind them.
+ */
+static inline void ring_released(struct ring *ring, uint32_t first, uint32_t end)
+{
+	enum { RELEASES_HEARD = MONITORED_ZERO_COPY | MONITORED_FORWARD };
+
+	if (__builtin_expect(read_once(&ring->monitored) & RELEASES_HEARD, 0))
+		monitors_release(ring, first, end);
 }
 
 /* ---- control, under the engine's control lock ---- */

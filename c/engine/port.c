@@ -6,6 +6,7 @@
 
 #include "buffers.h"
 #include "engine.h"
+#include "monitor.h"
 
 static uint32_t bounded(uint32_t value, uint32_t standard, uint32_t most)
 {
@@ -99,6 +100,8 @@ static void ring_setup(struct port *port, struct ring *ring, enum direction dire
 	ring->slots = port->slots[direction];
 	ring->index = index;
 	ring->direction = direction;
+	if (port->kind == VALET_PORT_HARDWARE && direction == RX)
+		ring->monitored = MONITORED_FORWARD;
 	/* Those of an attached NIC are synced by a thread of the host. */
 	ring->remote = port->engine->host->remote && port->kind != VALET_PORT_NIC;
 

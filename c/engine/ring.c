@@ -189,8 +189,7 @@ static int vale_rxsync(struct ring *ring)
 
 	if (head < 0)
 		return 1;
-	if (ring_is_exchanged(ring))
-		monitors_exchange(ring, ring->hwcur, (uint32_t)head);
+	ring_released(ring, ring->hwcur, (uint32_t)head);
 	/* Pairs with the sender's load: it may overwrite what was read before this. */
 	store_release(&ring->hwcur, (uint32_t)head);
 	ring_show_tail(ring, tail);

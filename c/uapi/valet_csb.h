@@ -34,6 +34,7 @@ struct csb_ktoa { /* written by the daemon */
 enum csb_by_request {
 	CSB_RELEASES = 1, /* of each that gives slots back: somebody watches them */
 	CSB_ALWAYS = 2, /* of each: it fails */
+	CSB_FORWARDS = 4, /* of each that gives slots back with NR_FORWARD set */
 };
 
 struct csb {

@@ -1,7 +1,8 @@
 /*
  * A real interface opened by name, one end of a veth pair in a network namespace of the test's own.
  * Both ways frames arrive in order, and each that does not is counted, also when more is sent than
- * the device takes at once; ports and monitors come and go under traffic; the interface is deleted.
+ * the device takes at once; they are passed on to the host's stack; ports and monitors come and go
+ * under traffic; the interface is deleted.
  */
 #define _GNU_SOURCE /* unshare */
 #include "t.h"
@@ -17,11 +18,11 @@ static struct port_handle port;
 static int wire; /* a packet socket at the other end of the pair */
 static uint32_t stopped;
 
-static int wire_open(void)
+static int socket_open(const char *name)
 {
 	struct sockaddr_ll address = { .sll_family = AF_PACKET,
 				       .sll_protocol = htons(TYPE),
-				       .sll_ifindex = (int)if_nametoindex("w") };
+				       .sll_ifindex = (int)if_nametoindex(name) };
 	const int bytes = 64 << 20, one = 1;
 	int fd = socket(AF_PACKET, SOCK_RAW, 0);
 
@@ -188,6 +189,56 @@ static void come_and_go(void)
 	}
 }
 
+/* ---- what is marked goes on to the host's stack (NR_FORWARD), while more comes ---- */
+
+static uint32_t mark(struct netmap_ring *rx)
+{
+	uint32_t count = 0;
+
+	for (uint32_t at = rx->head; at != tail_of(rx); at = (at + 1) % rx->num_slots, count++)
+		rx->slot[at].flags |= NS_FORWARD;
+	rx->head = rx->cur = tail_of(rx);
+	return count;
+}
+
+static void *receive_from_system(void *argument)
+{
+	uint32_t next = 0;
+	uint8_t frame[2048];
+
+	while (next < FRAMES) {
+		ssize_t bytes = recv(*(int *)argument, frame, sizeof(frame), 0);
+		uint32_t tag;
+
+		memcpy(&tag, frame + 14, sizeof(tag));
+		EQUAL(tag, next++);
+		EQUAL(bytes, length_of(tag));
+	}
+	return argument;
+}
+
+static void pass_on(void)
+{
+	int system_side = socket_open("v");
+	uint64_t before = lost_by_port();
+	pthread_t receiver = start(receive_from_system, &system_side);
+	struct netmap_ring *rx = rx_ring(&port, 0);
+	uint32_t sent = 0, passed = 0;
+
+	rx->flags = NR_FORWARD;
+	while (passed < FRAMES) {
+		while (sent < FRAMES && sent < passed + rx->num_slots)
+			wire_send(sent++);
+		CHECK(valet_poll(port.handle, POLLIN, 10) >= 0);
+		passed += mark(rx);
+	}
+	EQUAL(valet_rxsync(port.handle), 0);
+	join(receiver);
+	EQUAL(lost_by_port(), before);
+	rx->flags = 0;
+	close(system_side);
+}
+
 static void run(const char *command)
 {
 	if (system(command) != 0)
@@ -208,9 +259,10 @@ int main(void)
 	if (rc == -EPERM || rc == -EOPNOTSUPP)
 		SKIP("this system opens no interfaces: %s", strerror(-rc));
 	EQUAL(rc, 0);
-	wire = wire_open();
+	wire = socket_open("w");
 	to_wire();
 	from_wire();
+	pass_on();
 	come_and_go();
 	run("ip link del v");
 	WAIT_FOR(valet_rxsync(port.handle) == -EIO);

@@ -2,6 +2,8 @@
 // mode answers, and valet's engine. The kernel has no namespaces to name, so the pair is in the test's own.
 
 import assert from "node:assert/strict";
+import { RingFlag, type RxRing, SlotFlag } from "../../mod.ts";
+import { Sniffer } from "../net/sniffer.ts";
 import { type CaseBody, forEachBackend, throwsCode } from "./backends.ts";
 import { INTERFACE, PORT_INFO, RawDescriptor, REGISTER, RequestType } from "./raw.ts";
 
@@ -13,6 +15,12 @@ function ip(...args: string[]): boolean {
   } catch {
     return false;
   }
+}
+
+/** Runs a Python program. */
+function run(program: string): void {
+  const { success, stderr } = new Deno.Command("python3", { args: ["-c", program] }).outputSync();
+  assert.ok(success, new TextDecoder().decode(stderr));
 }
 
 function whyNoPair(): string | undefined {
@@ -104,6 +112,57 @@ forEachBackend((backend): void => {
     throwsCode("EBUSY", () => scene.netmap.open(`netmap:${NAME}/x`));
     throwsCode("EBUSY", () => scene.bridge.attach(NAME));
     throwsCode("ENXIO", () => scene.netmap.open(`netmap:${NAME}no`));
+  });
+
+  test("NR_FORWARD: what is marked goes on to the other side, with the next syncs", async (scene) => {
+    ip("link", "set", `${NAME}p`, "addrgenmode", "none", "up");
+    using port = scene.netmap.open(`netmap:${NAME}*`), wire = scene.netmap.open(`netmap:${NAME}p`);
+    await using system = await Sniffer.open(0x88b5, NAME);
+    const sync = (): void => {
+      for (const it of [port, wire]) {
+        it.rxSync();
+        it.txSync();
+      }
+    };
+    /** Takes frames as they come to a ring, and marks those with even numbers. */
+    const take = async (ring: RxRing, count: number): Promise<void> => {
+      for (const end = Date.now() + 60_000; count > 0; sync()) {
+        assert.ok(Date.now() < end, `${count} have not come`);
+        for (; ring.space > 0; ring.advance(1)) {
+          const { head: slot } = ring, bytes = ring.bytes(slot);
+          if (bytes[12] !== 0x88 || bytes[13] !== 0xb5) continue;
+          if (bytes[14] % 2 === 0) ring.setSlotFlags(slot, SlotFlag.FORWARD);
+          count--;
+        }
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      sync();
+    };
+    const frame = new Uint8Array(60).fill(255, 0, 6);
+    frame.set([2, 0, 0, 0, 0, 9, 0x88, 0xb5], 6);
+    const [fromWire, fromSystem] = port.rxRings;
+    for (const flags of [RingFlag.FORWARD, 0, RingFlag.FORWARD]) {
+      fromWire.flags = fromSystem.flags = flags;
+      const first = flags ? frame[14] : 100;
+      for (let i = 0; i < 4; i++) {
+        wire.send(frame.with(14, first + i));
+        run(`import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+s.bind(("${NAME}", 0))
+s.send(bytes([${frame.with(14, first + i)}]))`);
+      }
+      await take(fromWire, 4);
+      await take(fromSystem, 4);
+      if (flags) frame[14] += 4;
+    }
+    assert.deepEqual((await system.frames(4)).map((bytes) => bytes[14]), [0, 2, 4, 6]);
+    const sent: number[] = [];
+    for (const end = Date.now() + 60_000; sent.length < 4;) {
+      assert.ok(Date.now() < end, `${sent}`);
+      sync();
+      for (const packet of wire.receive()) if (packet.u16(12) === 0x88b5) sent.push(packet.u8(14));
+    }
+    assert.deepEqual(sent, [0, 2, 4, 6]);
   });
 
   test("an MTU that no buffer holds: EINVAL for who receives", (scene) => {

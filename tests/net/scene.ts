@@ -17,6 +17,7 @@
 import assert from "node:assert/strict";
 import { type AttachOptions, type Bridge, type DeviceKind, Netmap } from "../../mod.ts";
 import { useTestDaemon } from "../contract/daemon.ts";
+import { Sniffer } from "./sniffer.ts";
 
 /** Seconds that a measurement runs. */
 export const SECONDS = Number(Deno.env.get("VALET_NET_SECONDS") ?? 1);
@@ -136,21 +137,28 @@ export class Host {
     return received();
   }
 
-  /** As `ping()`, while the caller's own thread goes on: how many of `count` were answered. */
-  async pingLater(to: string, options: { count?: number; size?: number } = {}): Promise<number> {
-    const { count = 3, size = 56 } = options;
-    const args = ["-q", "-n", "-c", `${count}`, "-s", `${size}`, "-i", "0.05", "-W", "10"];
-    const { stdout } = await new Deno.Command("ip", {
-      args: this.command("ping", ...args, to).slice(1),
-    }).output();
-    return Number(/(\d+) received/.exec(new TextDecoder().decode(stdout))?.[1]);
+  /**
+   * As `ping()`, while the caller's own thread goes on: how many of `count` were answered, the last within
+   * `seconds`.
+   */
+  async pingLater(
+    to: string,
+    options: { count?: number; size?: number; seconds?: number } = {},
+  ): Promise<number> {
+    const { count = 3, size = 56, seconds = 10 } = options;
+    const args = ["-q", "-n", "-c", `${count}`, "-s", `${size}`, "-i", "0.05", "-W", `${seconds}`];
+    const before = this.#echoReplies(to), end = Date.now() + seconds * 1000;
+    await new Deno.Command("ip", { args: this.command("ping", ...args, to).slice(1) }).output();
+    const received = () => this.#echoReplies(to) - before;
+    while (received() < count && Date.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return Math.min(received(), count); // an earlier one may have been answered as well
   }
 
   /** Hears the frames of an EtherType that reach its interface from now on. */
-  async sniffer(etherType: number, name = "eth0"): Promise<Sniffer> {
-    const sniffer = new Sniffer(this.command("python3", "-c", sniffScript(etherType, name)));
-    await sniffer.lines(1);
-    return sniffer;
+  sniffer(etherType: number, name = "eth0"): Promise<Sniffer> {
+    return Sniffer.open(etherType, name, this.command());
   }
 
   /** Whether one ping is answered within a second. */
@@ -201,45 +209,6 @@ export class Host {
       line.split(" ")
     );
     return Number(lines[1][lines[0].indexOf("RcvbufErrors")]);
-  }
-}
-
-const sniffScript = (etherType: number, name: string) =>
-  `import socket
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-s.bind(("${name}", ${etherType}))
-print("ready", flush=True)
-while True: print(s.recv(65536).hex(), flush=True)`;
-
-/** What a host hears. */
-export class Sniffer implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  readonly #reader: ReadableStreamDefaultReader<string>;
-  #text = "";
-
-  /** Made by the host. */
-  constructor(command: readonly string[]) {
-    this.#child = new Deno.Command(command[0], { args: command.slice(1), stdout: "piped" }).spawn();
-    this.#reader = this.#child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  }
-
-  /** The first lines that it has printed, when there are so many. */
-  async lines(count: number): Promise<string[]> {
-    while (this.#text.split("\n").length <= count) {
-      this.#text += (await this.#reader.read()).value ?? assert.fail("It has ended");
-    }
-    return this.#text.split("\n").slice(0, count);
-  }
-
-  /** The first frames that it has heard, when there are so many. */
-  async frames(count: number): Promise<Uint8Array[]> {
-    return (await this.lines(1 + count)).slice(1).map((line) => Uint8Array.fromHex(line));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill();
-    await this.#child.status;
-    await this.#reader.cancel();
   }
 }
 
