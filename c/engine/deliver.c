@@ -18,8 +18,11 @@
 #include "port.h"
 #include "ring.h"
 
-/* Packets between asking for a destination's cache line and writing it; 3 to 8 are equally good. */
-#define PREFETCH_AHEAD 6
+/*
+ * Packets between asking for a destination's cache line and writing it. The nearest cache has room for
+ * 16 such lines, see fill(): with 6 instead of 3 they push each other out, 7 % less at 60 bytes.
+ */
+#define PREFETCH_AHEAD 3
 
 static struct lease *lease_at(struct ring *ring, uint32_t n)
 {
@@ -135,7 +138,7 @@ static void deliver_fragments(struct batch *batch, struct ring *ring,
 		uint16_t more = i + 1 < count ? NS_MOREFRAG : 0;
 
 		if (to)
-			copy_frame(to, part.data, part.length, 0);
+			copy_frame(to, part.data, part.length);
 		good &= to != NULL;
 		slot_write(&ring->shared->slot[room->at], (uint16_t)part.length,
 			   (uint16_t)(count << NS_PORT_SHIFT | more));
@@ -165,7 +168,7 @@ static inline void deliver_packet(struct batch *batch, struct ring *ring,
 	}
 	to = slot_buffer(buffers_of(ring), &ring->shared->slot[room->at], packet->length);
 	if (__builtin_expect(to != NULL, 1)) {
-		copy_frame(to, packet->data, packet->length, 0);
+		copy_frame(to, packet->data, packet->length);
 		slot_write(&ring->shared->slot[room->at], (uint16_t)packet->length,
 			   1 << NS_PORT_SHIFT);
 		room->packets++;
@@ -206,7 +209,7 @@ struct stretch {
  * being written to. Asking for that line some packets ahead makes the wait short: +35 % at 60 bytes.
  */
 COPY_INLINE void fill(struct stretch *stretch, const struct batch *batch, const uint16_t *numbers,
-		      uint32_t at, uint32_t count, int wide)
+		      uint32_t at, uint32_t count)
 {
 	const struct buffer_space space = stretch->space;
 	struct netmap_slot *slot = stretch->slot, *ahead = stretch->ahead;
@@ -224,7 +227,7 @@ COPY_INLINE void fill(struct stretch *stretch, const struct batch *batch, const 
 			stretch->bad++;
 			continue;
 		}
-		copy_frame(space_at(space, buffer), packet->data, length, wide);
+		copy_frame(space_at(space, buffer), packet->data, length);
 		slot_write(slot, (uint16_t)length, 1 << NS_PORT_SHIFT);
 		bytes += length;
 	}
@@ -235,7 +238,7 @@ COPY_INLINE void fill(struct stretch *stretch, const struct batch *batch, const 
 
 /* Up to the ring's end, and from its beginning. */
 COPY_INLINE void fill_around(const struct batch *batch, struct ring *ring, const uint16_t *numbers,
-			     uint32_t count, struct room *room, int wide)
+			     uint32_t count, struct room *room)
 {
 	struct netmap_slot *slots = ring->shared->slot;
 	uint32_t in_a_row = ring->slots - room->at, done = 0;
@@ -250,7 +253,7 @@ COPY_INLINE void fill_around(const struct batch *batch, struct ring *ring, const
 	while (done < count) {
 		uint32_t now = count - done < in_a_row ? count - done : in_a_row;
 
-		fill(&stretch, batch, numbers, done, now, wide);
+		fill(&stretch, batch, numbers, done, now);
 		if (stretch.slot == stretch.end)
 			stretch.slot = slots;
 		done += now;
@@ -268,18 +271,18 @@ COPY_INLINE void fill_around(const struct batch *batch, struct ring *ring, const
  * read once: 31 instructions a packet, not 76.
  */
 COPY_INLINE void fill_with(const struct batch *batch, struct ring *ring, const uint16_t *numbers,
-			   uint32_t count, struct room *room, int wide)
+			   uint32_t count, struct room *room)
 {
 	if (numbers)
-		fill_around(batch, ring, numbers, count, room, wide);
+		fill_around(batch, ring, numbers, count, room);
 	else
-		fill_around(batch, ring, NULL, count, room, wide);
+		fill_around(batch, ring, NULL, count, room);
 }
 
 static copy_wide void fill_wide(const struct batch *batch, struct ring *ring,
 				const uint16_t *numbers, uint32_t count, struct room *room)
 {
-	fill_with(batch, ring, numbers, count, room, 1);
+	fill_with(batch, ring, numbers, count, room);
 }
 
 static void deliver_plain(const struct batch *batch, struct ring *ring, const uint16_t *numbers,
@@ -288,7 +291,7 @@ static void deliver_plain(const struct batch *batch, struct ring *ring, const ui
 	if (copy_is_wide())
 		fill_wide(batch, ring, numbers, count, room);
 	else
-		fill_with(batch, ring, numbers, count, room, 0);
+		fill_with(batch, ring, numbers, count, room);
 }
 
 /* The most slots that a packet may take which is cut into segments. */

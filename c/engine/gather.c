@@ -118,8 +118,8 @@ static uint32_t gather_fragments(struct ring *ring, struct batch *batch, uint32_
 	return at;
 }
 
-/* A batch of long frames ends here, to be copied from the near caches: +2 % at 1500 bytes. */
-enum { BATCH_BYTES = 64 * 1024 };
+/* A batch of long frames ends here. At 1500 bytes half as much takes 2 % longer, and more gains nothing. */
+enum { BATCH_BYTES = 128 * 1024 };
 
 static int batch_has_room(const struct batch *batch, uint64_t bytes)
 {
