@@ -55,8 +55,7 @@ async function* measure(lab: Lab): AsyncGenerator<Bridging> {
   const [ping, pong] = ["ping", "pong"].map((name) => `${lab.bridge()}:${name}`);
   for (const isSleeping of lab.steps([true, false], () => "round trips")) {
     const what = `round trip, ${isSleeping ? "sleeping" : "looking"}`;
-    const times = await roundTrips(lab, { ping, pong, isSleeping });
-    yield { what, receivers: 1, bytes: 60, ...times };
+    yield { what, receivers: 1, bytes: 60, ...await roundTrips(lab, { ping, pong, isSleeping }) };
   }
 }
 
@@ -95,7 +94,9 @@ function plots(runs: readonly Run<Bridging>[]): Plot[] {
     y: { label: "round trip", unit: "us", log: true },
     series: only(runs, "round").map(({ backend, rows }) => ({
       ...{ name: backend, style: "points" },
-      points: rows.map((r) => ({ x: r.what, y: r.p50_us ?? NaN, low: r.p50_us, high: r.p99_us })),
+      points: rows.map(({ what, p50_us: low, p99_us: high }) => (
+        { x: what.replace("round trip, ", ""), y: low ?? NaN, low, high }
+      )),
     })),
   }];
 }
@@ -104,9 +105,8 @@ function conclude(runs: readonly Run<Bridging>[]): Conclusion {
   const found = runs.flatMap(({ backend, rows }) => {
     const at = (what: string, place: number): Bridging =>
       rows.filter((row) => row.what.startsWith(what)).at(place) ?? rows[0];
-    const [small, large, one, many] = [
-      ...[at("unicast", 0), at("unicast", -1), at("receivers", 0), at("receivers", -1)],
-    ];
+    const [small, large] = [0, -1].map((place) => at("unicast", place));
+    const [one, many] = [0, -1].map((place) => at("receivers", place));
     const [sleeping, looking] = [at("round trip, s", 0), at("round trip, l", 0)];
     return [
       `${backend}: ${small.mpps} Mpps of ${small.bytes} bytes; ${large.gbps} Gbit/s of ${large.bytes}.`,

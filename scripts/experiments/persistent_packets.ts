@@ -55,12 +55,12 @@ function conclude(runs: readonly Run<Point>[]): Conclusion {
       title: "Packets received and kept",
       x: { label: "batch size", unit: "packets", log: true },
       y: { label: "rate", unit: "1,000 packets/s", log: true },
-      size: [900, 340],
+      size: [600, 260],
       series: runs.flatMap(({ backend, rows }) =>
         Object.keys(KEEPERS).flatMap((how) =>
           BYTES.map((bytes) => ({
-            name: runs.length === 1 ? how : `${backend}, ${how}`,
-            panel: `${bytes} bytes`,
+            name: how,
+            panel: `${backend}, ${bytes} bytes`,
             points: rows.filter((row) => row.how === how && row.bytes === bytes)
               .map(({ batch, kpps, low_kpps: low, high_kpps: high }) => ({
                 x: batch!,

@@ -88,9 +88,9 @@ function conclude(runs: readonly Run<Point>[]): Conclusion {
     ];
   });
   const series = (y: "mbit_per_s" | "proxy_bytes") =>
-    runs.flatMap(({ backend, rows }) =>
+    runs.flatMap(({ backend: panel, rows }) =>
       (["relayed", "steered"] as const).map((way) => ({
-        name: `${backend}, ${way}`,
+        ...{ name: way, panel },
         points: rows.filter((row) => row.way === way).map((row) => ({
           x: row.bytes,
           y: row[y],
@@ -100,7 +100,7 @@ function conclude(runs: readonly Run<Point>[]): Conclusion {
     );
   const x = { label: "response", unit: "bytes", log: true };
   const rate = { label: "responses", unit: "Mbit/s", log: true };
-  const load = { label: "proxy's traffic", unit: "bytes a byte of response", log: true };
+  const load = { label: "proxy's traffic", unit: "bytes/byte of response", log: true };
   return {
     plots: [
       { name: "rate", title: "Responses", x, y: rate, series: series("mbit_per_s") },

@@ -37,7 +37,7 @@ export interface Series {
    * was computed; "points": not joined; "bar". Default: "line".
    */
   readonly style?: "line" | "model" | "points" | "bar" | undefined;
-  /** Title of the panel that it is in. Panels stand side by side, each with its own scales. */
+  /** Title of the panel that it is in. Two panels stand in a row, each with its own scales. */
   readonly panel?: string | undefined;
 }
 
@@ -49,12 +49,16 @@ export interface Plot {
   readonly x: Axis;
   readonly y: Axis;
   readonly series: readonly Series[];
-  /** Width and height in pixels, of all panels together, without titles and legend. Default: 600 x 340. */
+  /** Width and height in pixels, of a row of panels, without titles and legend. Default: 600 x 340. */
   readonly size?: readonly [number, number] | undefined;
 }
 
-/** Ticks are set where the points are up to so many different ones. */
-const TICKS = 12;
+/** Ticks are set where the points are up to so many different ones, which are apart by such a factor. */
+const TICKS = 12, APART = 1.3;
+/** Room beyond the points of a logarithmic axis, as a factor. */
+const ROOM = 1.25;
+/** Panels in a row. */
+const PANELS = 2;
 
 /** A point with all that vega-lite has to know about it. */
 interface Datum extends Point {
@@ -68,13 +72,20 @@ function titleOf({ label, unit }: Axis): string {
   return unit === undefined ? label : `${label} (${unit})`;
 }
 
-/** The scale of an axis of numbers. */
-function scaleOf({ log = false, domain }: Axis, isNice: boolean): Record<string, unknown> {
+/** The scale of an axis of numbers; `ends` are those of a logarithmic one. */
+function scaleOf({ log = false, domain }: Axis, ends?: readonly number[]): Record<string, unknown> {
+  const shown = domain ?? (log ? ends : undefined);
   return {
     type: log ? "log" : "linear",
-    ...(log ? { nice: isNice } : { zero: true }),
-    ...(domain === undefined ? {} : { domain: [...domain], clamp: true }),
+    ...(log ? { nice: false } : { zero: true }),
+    ...(shown === undefined ? {} : { domain: [...shown], clamp: domain !== undefined }),
   };
+}
+
+/** Ends of the y axis that show all points, and a bit more. */
+function endsOf(data: readonly Datum[]): readonly [number, number] {
+  const all = data.flatMap(({ y, low = y, high = y }) => [y, low, high]);
+  return [Math.min(...all) / ROOM, Math.max(...all) * ROOM];
 }
 
 /** The x axis: words in the order in which they come, or numbers. */
@@ -84,9 +95,11 @@ function horizontal(axis: Axis, data: readonly Datum[]): Record<string, unknown>
   if (data.some(({ x, style }) => typeof x === "string" || style === "bar")) {
     return { ...field, type: "ordinal", sort: places, axis: { labelAngle: 0, labelLimit: 200 } };
   }
-  const isFew = axis.log && places.length <= TICKS;
-  const ticks = isFew ? { values: places, labelOverlap: true, format: "," } : {};
-  return { ...field, type: "quantitative", scale: scaleOf(axis, false), axis: ticks };
+  const sorted = (places as number[]).toSorted((a, b) => a - b);
+  const isFew = axis.log && sorted.length <= TICKS &&
+    sorted.every((x, i) => i === 0 || x > APART * sorted[i - 1]);
+  const ticks = isFew ? { values: sorted, labelOverlap: true, format: "," } : {};
+  return { ...field, type: "quantitative", scale: scaleOf(axis), axis: ticks };
 }
 
 /** Marks of one kind, and what they stand for. */
@@ -106,7 +119,7 @@ function layers(plot: Plot, data: readonly Datum[], names: readonly string[]): L
     field: "y",
     type: "quantitative",
     title: titleOf(plot.y),
-    scale: scaleOf(plot.y, true),
+    scale: scaleOf(plot.y, endsOf(data)),
   };
   const color = {
     field: "series",
@@ -163,7 +176,7 @@ export function specification(plot: Plot): TopLevelSpec {
     );
     return {
       ...(panel === undefined ? {} : { title: panel }),
-      width: Math.floor(width / panels.length),
+      width: Math.floor(width / Math.min(panels.length, PANELS)),
       height,
       layer: layers(plot, data, names),
     };
@@ -173,7 +186,7 @@ export function specification(plot: Plot): TopLevelSpec {
   const spec = {
     ...(views.length === 1
       ? views[0]
-      : { hconcat: views, resolve: { scale: { color: "shared" } } }),
+      : { concat: views, columns: PANELS, resolve: { scale: { color: "shared" } } }),
     title: { text: plot.title + alone, fontSize: 15, offset: 14, anchor: "start" },
     background: "white",
     config: {

@@ -59,6 +59,32 @@ Deno.test("renderSvg() puts bars of each series beside each other, and panels si
   assert.equal(marks(panels, "point"), 4);
 });
 
+Deno.test("renderSvg() has two panels in a row", async () => {
+  const panels = ["a", "b", "c"].map((panel) => ({ ...PLOT.series[0], panel }));
+  const sizes = await Promise.all([1, 2, 3].map(async (count) => {
+    const svg = await renderSvg({ ...PLOT, series: panels.slice(0, count) });
+    return /width="(\d+)" height="(\d+)"/.exec(svg)!.slice(1).map(Number);
+  }));
+  const [[, one], [twoWidth, two], [threeWidth, three]] = sizes;
+  assert.equal(threeWidth, twoWidth);
+  assert.ok(Math.abs(one - two) < 50 && three > 1.8 * two, `${sizes}`);
+});
+
+Deno.test("a logarithmic axis ends where the points do, with ticks at points that are apart", async () => {
+  const log = (xs: number[], y: (x: number) => number): Promise<string> =>
+    renderSvg({
+      ...PLOT,
+      y: { ...PLOT.y, log: true },
+      series: [{ name: "measured", points: xs.map((x) => ({ x, y: y(x) })) }],
+    });
+  const far = await log([3, 48], (x) => x);
+  assert.match(far, /X-axis titled 'batch \(packets\)' for a log scale with values from 3 to 48/);
+  assert.match(far, /Y-axis titled 'rate \(Mpps\)' for a log scale with values from 2.4 to 60/);
+  assert.ok(far.includes(">48</text>"));
+  const near = await log([100, 101, 1000], () => 5);
+  assert.ok(!near.includes(">101</text>"), "ticks do not lie on each other");
+});
+
 Deno.test("renderSvg() leaves out what a logarithmic axis cannot show", async () => {
   const points = [{ x: 1, y: 5, low: 0, high: 9 }, { x: 2, y: 0 }, { x: 0, y: 3 }];
   const svg = await renderSvg({
@@ -77,6 +103,7 @@ Deno.test("renderSvg() refuses a plot without points", async () => {
 Deno.test("readOptions() knows what it wants", () => {
   assert.equal(readOptions([]).quick, true);
   assert.equal(readOptions(["--full"]).quick, false);
+  assert.equal(readOptions(["--guest", "/"]).guest, "/");
   assert.equal(readOptions([], "all").backend, "all");
   assert.equal(readOptions(["--ms", "2.5"]).lengthMs, 2.5);
   assert.throws(() => readOptions(["--ms", "fast"]), /"fast" as --ms/);
