@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Backends } from "./backends.ts";
 import { write } from "./main.ts";
-import { OPTIONS, readOptions } from "./options.ts";
+import { checked, OPTIONS, readOptions } from "./options.ts";
 import { type Failure, renderPage } from "./page.ts";
 import { Progress } from "./progress.ts";
 import { formatReport, type Report } from "./report.ts";
@@ -58,7 +58,7 @@ async function run(name: string, args: readonly string[]): Promise<Report | Fail
 }
 
 async function all(args: readonly string[]): Promise<boolean> {
-  const options = readOptions(args, "all", true);
+  const options = checked(readOptions(args, "all", true));
   if (options.help) {
     write(HELP, Deno.stdout);
     return true;
@@ -68,7 +68,8 @@ async function all(args: readonly string[]): Promise<boolean> {
   await using _backends = await Backends.find(options.backend);
   const out = resolve(options.out);
   const childArgs = ["--backend", options.backend, "--out", out]
-    .concat("--ms", `${options.lengthMs}`, options.quick ? "--quick" : "--full");
+    .concat("--ms", `${options.lengthMs}`, options.quick ? "--quick" : "--full")
+    .concat(options.guest === undefined ? [] : ["--guest", options.guest]);
   const reports: Report[] = [], failures: Failure[] = [];
   const progress = new Progress();
   for (const [done, name] of names.entries()) {

@@ -31,6 +31,8 @@ export interface Lab {
   readonly lengthMs: number;
   /** What to measure, or how often: the one value in a quick run, else the other. */
   pick<T>(quick: T, full: T): T;
+  /** Folder with the kernel of a virtual machine, if a real one is wanted. */
+  readonly guest: string | undefined;
   /** Name of the engine, for `Netmap.open()` in Workers and other processes. */
   readonly instance: string;
   /** Name of a bridge that nobody else uses. */

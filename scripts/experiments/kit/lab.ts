@@ -6,6 +6,7 @@
 
 import { type BackendName, Netmap } from "../../../mod.ts";
 import type { Lab } from "./experiment.ts";
+import type { Options } from "./options.ts";
 import type { Progress } from "./progress.ts";
 
 /** A laboratory on one backend. */
@@ -13,6 +14,7 @@ export class Laboratory implements Lab, Disposable {
   readonly backend: BackendName;
   readonly quick: boolean;
   readonly lengthMs: number;
+  readonly guest: string | undefined;
   readonly instance: string;
   readonly #progress: Progress;
   readonly #title: string;
@@ -20,11 +22,12 @@ export class Laboratory implements Lab, Disposable {
 
   constructor(
     backend: BackendName,
-    options: { quick: boolean; lengthMs: number; title: string; progress: Progress },
+    options: Pick<Options, "quick" | "lengthMs" | "guest"> & { title: string; progress: Progress },
   ) {
     this.backend = backend;
     this.quick = options.quick;
     this.lengthMs = options.lengthMs;
+    this.guest = options.guest;
     this.#title = options.title;
     this.#progress = options.progress;
     this.instance = `experiment ${Deno.pid}`;

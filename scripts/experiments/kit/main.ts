@@ -9,7 +9,7 @@ import { NetmapError } from "../../../mod.ts";
 import { Backends } from "./backends.ts";
 import type { Experiment, Row, Run } from "./experiment.ts";
 import { Laboratory } from "./lab.ts";
-import { OPTIONS, type Options, readOptions } from "./options.ts";
+import { checked, OPTIONS, type Options, readOptions } from "./options.ts";
 import { renderSvg } from "./plot.ts";
 import { Progress } from "./progress.ts";
 import { formatReport, type Report, reportOf } from "./report.ts";
@@ -34,7 +34,7 @@ export function write(text: string, to: { writeSync(bytes: Uint8Array): number }
 /** Measures on each backend, and writes `NAME.json` and the plots to the folder. */
 export async function runExperiment<R extends Row>(
   experiment: Experiment<R>,
-  options: Pick<Options, "backend" | "quick" | "lengthMs" | "out">,
+  options: Pick<Options, "backend" | "quick" | "lengthMs" | "out" | "guest">,
 ): Promise<Report> {
   const start = performance.now();
   await using backends = await Backends.find(options.backend);
@@ -47,8 +47,8 @@ export async function runExperiment<R extends Row>(
       missing.push(`${backend}: ${reason}`);
       continue;
     }
-    const { quick, lengthMs } = options;
-    using lab = new Laboratory(backend, { quick, lengthMs, title: experiment.title, progress });
+    const { quick, lengthMs, guest } = options, { title } = experiment;
+    using lab = new Laboratory(backend, { quick, lengthMs, guest, title, progress });
     try {
       runs.push({ backend, rows: await Array.fromAsync(experiment.measure(lab)) });
     } catch (error) {
@@ -75,7 +75,7 @@ export async function runExperiment<R extends Row>(
 export async function main<R extends Row>(experiment: Experiment<R>): Promise<void> {
   let options: Options;
   try {
-    options = readOptions(Deno.args);
+    options = checked(readOptions(Deno.args));
   } catch (error) {
     write(`${error instanceof Error ? error.message : error}\nTry --help\n`, Deno.stderr);
     Deno.exit(2);

@@ -6,6 +6,7 @@
 
 import { parseArgs } from "node:util";
 import type { BackendName } from "../../../mod.ts";
+import { whyNoGuests } from "./virtual_machine.ts";
 
 /** What was asked for. */
 export interface Options {
@@ -19,6 +20,8 @@ export interface Options {
   readonly out: string;
   /** Names of experiments, or how they begin; empty: all. */
   readonly only: readonly string[];
+  /** Folder with the kernel of a virtual machine, for experiments that can use a real one. */
+  readonly guest?: string | undefined;
 }
 
 /** Where results go unless told otherwise. */
@@ -31,6 +34,8 @@ export const OPTIONS = `  --quick          some seconds (default)
   --backend NAME   embedded, daemon, kernel; auto: the kernel if it is there, else a daemon if one runs,
                    else embedded; all: each that this machine has, and a daemon of its own
   --out DIR        folder for the JSON file and the plots; default: ${OUT}
+  --guest ROOT     where an experiment has a virtual machine (passthrough), also boot a real one: QEMU with the
+                   kernel of a folder that has boot/ and lib/modules/, such as /
   --json           print the JSON object instead of text
 `;
 
@@ -58,6 +63,7 @@ export function readOptions(
       ms: { type: "string" },
       backend: { type: "string", default: backend },
       out: { type: "string", default: OUT },
+      guest: { type: "string" },
       only: { type: "string", multiple: true, default: [] },
     },
   });
@@ -68,11 +74,22 @@ export function readOptions(
       `Cannot use "${values.backend}" as --backend: it is ${BACKENDS.join(", ")}`,
     );
   }
-  const { help, json, full, out, only } = values;
+  const { help, json, full, out, only, guest } = values;
   const lengthMs = Number(values.ms ?? (full ? 200 : 30));
   if (!(lengthMs > 0 && lengthMs <= 60_000)) {
     throw new TypeError(`Cannot use "${values.ms}" as --ms: it is more than 0, up to 60000`);
   }
   if (only.length > 0 && !isAll) throw new TypeError("Cannot use --only: this is one experiment");
-  return { help, json, quick: !full, lengthMs, backend: chosen, out, only };
+  return { help, json, quick: !full, lengthMs, backend: chosen, out, only, guest };
+}
+
+/**
+ * Looks whether this machine has what was asked for.
+ *
+ * @throws {TypeError} if there can be no guest
+ */
+export function checked(options: Options): Options {
+  const why = options.guest === undefined ? undefined : whyNoGuests(options.guest);
+  if (why !== undefined) throw new TypeError(`Cannot boot a guest: ${why}`);
+  return options;
 }

@@ -7,16 +7,24 @@
 import { type Netmap, PacketTemplate, type Port } from "../../../mod.ts";
 import { GuestCard } from "./guest_card.ts";
 import { Shuttle } from "./measure.ts";
+import { SendingGuest } from "./sending_guest.ts";
 
-/** Sends a batch, and says how many packets have come. */
-export type Round = (batch: number) => number | Promise<number>;
+/** A way that is open. */
+export interface Path {
+  /** Sends a batch, and says how many packets have come. */
+  readonly round?: (batch: number) => number;
+  /** The same, where that has to be awaited. */
+  readonly roundAsync?: (batch: number) => Promise<number>;
+  /** CPU time that another process has used for it, in milliseconds. */
+  readonly otherCpuMs?: () => number;
+}
 
 /** Opens a way; what has to be ended is put on the stack. */
 export type Way = (
   netmap: Netmap,
   bridge: string,
   ending: AsyncDisposableStack,
-) => Round | Promise<Round>;
+) => Path | Promise<Path>;
 
 /** Longest wait for what is under way, in milliseconds. */
 const PATIENCE_MS = 2000;
@@ -26,9 +34,9 @@ const SLEEP_US = 20;
 const MACS = { srcMac: "02:00:00:00:00:0a", dstMac: "02:00:00:00:00:0b" } as const;
 const packet = PacketTemplate.udp({ ...MACS, src: "10.0.0.1", dst: "10.0.0.2", length: 60 });
 
-function shuttle(from: Port, to: Port): Round {
+function shuttle(from: Port, to: Port): Path {
   const pair = new Shuttle(from, [to]);
-  return (batch) => pair.round(packet, batch);
+  return { round: (batch) => pair.round(packet, batch) };
 }
 
 /** Opens the port where all packets go, and has the bridge learn where it is. */
@@ -56,24 +64,46 @@ async function card(
   netmap: Netmap,
   bridge: string,
   ending: AsyncDisposableStack,
-): Promise<Round> {
+): Promise<Path> {
   const guest = ending.use(await GuestCard.plug(netmap, bridge));
   const peer = openPeer(netmap, bridge), frame = packet.next().slice();
-  return async (batch) => {
-    await guest.send(frame, batch);
-    let received = 0;
-    while (received < batch) {
-      if (peer.poll("read", PATIENCE_MS) === 0) {
-        throw new Error("A frame of the guest has not come");
-      }
-      for (const _ of peer.receive()) received++;
-    }
-    return received;
+  return {
+    roundAsync: async (batch) => {
+      await guest.send(frame, batch);
+      let received = 0;
+      while (received < batch) received += take(peer);
+      return received;
+    },
   };
 }
 
-/** The one whose rounds are promises, and that netmap's kernel module has not. */
-export const CARD = `QEMU's card`;
+/** Waits until frames of a guest come; how many. */
+function take(peer: Port): number {
+  if (peer.poll("read", PATIENCE_MS) === 0) throw new Error("No frame of the guest has come");
+  let count = 0;
+  for (const _ of peer.receive()) count++;
+  return count;
+}
+
+/** A real guest, which sends all the time by itself; its kernel hands over so many packets at a time. */
+export function realGuest(root: string): Way {
+  return async (netmap, bridge, ending) => {
+    const guest = ending.use(await SendingGuest.boot(netmap, bridge, root));
+    const peer = openPeer(netmap, bridge);
+    let sent = 0;
+    return {
+      roundAsync: async (batch) => {
+        if (batch !== sent) await guest.send(MACS.dstMac, batch);
+        sent = batch;
+        return take(peer);
+      },
+      otherCpuMs: () => guest.cpuMs(),
+    };
+  };
+}
+
+/** Where frames come through a socket, which netmap's kernel module has not. */
+export const CARD = "QEMU's card, scripted", GUEST = "QEMU's card, a real guest";
 
 /** All of them. */
 export const WAYS: Readonly<Record<string, Way>> = {

@@ -6,6 +6,8 @@
 import assert from "node:assert/strict";
 import { experimentNames } from "../../../scripts/experiments/kit/all.ts";
 import type { Report } from "../../../scripts/experiments/kit/report.ts";
+import { whyNoGuests } from "../../../scripts/experiments/kit/virtual_machine.ts";
+import { GUEST } from "../../../scripts/experiments/kit/ways.ts";
 import { deno } from "../run_script.ts";
 
 const NAMES = experimentNames();
@@ -53,6 +55,36 @@ Deno.test("each experiment says with --help what it follows", async () => {
     assert.match(text, /\nFollows \S/);
     assert.ok(text.includes(`usage: deno run -A scripts/experiments/${name}.ts`), text);
   }
+});
+
+const KERNEL = Deno.env.get("VALET_TEST_KERNEL") ?? "/";
+
+Deno.test({
+  name: `passthrough measures a real guest${
+    whyNoGuests(KERNEL) === undefined ? "" : ` (skipped: ${whyNoGuests(KERNEL)})`
+  }`,
+  ignore: whyNoGuests(KERNEL) !== undefined,
+  async fn() {
+    const out = await Deno.makeTempDir({ prefix: "valet experiments " });
+    try {
+      const args = ["--backend", "embedded", "--ms", "1", "--json", "--out", out];
+      const text = await script("passthrough", ...args, "--guest", KERNEL);
+      const { rows } = (JSON.parse(text) as Report).runs[0];
+      const guest = rows.filter(({ way }) => way === GUEST);
+      assert.deepEqual(guest.map(({ batch }) => batch), [1, 4, 16, 64, 256]);
+      for (const { mpps, cpu_ns } of guest) assert.ok(Number(mpps) > 0 && Number(cpu_ns) > 0);
+    } finally {
+      await Deno.remove(out, { recursive: true });
+    }
+  },
+});
+
+Deno.test("passthrough says what a real guest wants that is not there", async () => {
+  const file = "scripts/experiments/passthrough.ts";
+  const args = ["--backend", "embedded", "--ms", "1", "--guest", "/nowhere"];
+  const { code, errors } = await deno("run", "-A", "--no-prompt", file, ...args);
+  assert.equal(code, 2);
+  assert.match(errors, /^Cannot boot a guest: there is no .*\(Debian: /);
 });
 
 Deno.test("an experiment that gets nonsense says so, with status 2", async () => {
