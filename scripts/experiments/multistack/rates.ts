@@ -11,10 +11,11 @@ import { get } from "../stack/http.ts";
 import { FORMS, type HookModule, setHook } from "../stack/hook.ts";
 import { pollUntil } from "../stack/stack.ts";
 import { measureLoopback } from "./loopback.ts";
+import { type Share, shares } from "./shares.ts";
 import { CLIENT, ECHO, HTTP, openEnds, openStack, SHARED } from "./shared.ts";
 
-/** A measured point. */
-export type Point = {
+/** A measured rate. */
+export type Rate = {
   what: "packets" | "HTTP requests";
   how: string;
   stacks?: number;
@@ -31,7 +32,7 @@ const { tables } = multistack;
 
 function columns(
   { median, low, high }: Estimate,
-): Pick<Point, "per_s" | "low_per_s" | "high_per_s"> {
+): Pick<Rate, "per_s" | "low_per_s" | "high_per_s"> {
   return { per_s: significant(median), low_per_s: significant(low), high_per_s: significant(high) };
 }
 
@@ -61,7 +62,7 @@ function spread(from: Port, to: readonly Port[], packet: PacketTemplate): number
 }
 
 /** Packets a second from one port to all stacks in turn. */
-export async function* muxRates(lab: Lab): AsyncGenerator<Point> {
+export async function* muxRates(lab: Lab): AsyncGenerator<Rate> {
   for (const stacks of lab.pick([1, 8, 64], [1, 2, 4, 8, 16, 32, 64, 128])) {
     using netmap = lab.open();
     using bridge = netmap.bridge(lab.bridge(stacks));
@@ -83,6 +84,10 @@ export async function* muxRates(lab: Lab): AsyncGenerator<Point> {
           length: bytes,
           vary: { dstPort: range(ECHO, ECHO + stacks - 1) },
         });
+        // What is in new pages takes longer: once round all rings first
+        for (let sent = 0; sent < ports[0].rxRings[0].slots; sent += PACKETS_EACH) {
+          spread(nic, ports, packet);
+        }
         const rate = measureRate(() => spread(nic, ports, packet), effortOf(lab));
         yield { what: "packets", how: `${name}, ${form}`, stacks, bytes, ...columns(rate) };
       }
@@ -90,14 +95,15 @@ export async function* muxRates(lab: Lab): AsyncGenerator<Point> {
   }
 }
 
-/** HTTP requests a second, over a user-level stack and over Linux. */
-export async function* httpRates(lab: Lab): AsyncGenerator<Point> {
+/** Who gets what, then HTTP requests a second, over a user-level stack and over Linux. */
+export async function* httpRates(lab: Lab): AsyncGenerator<Rate | Share> {
   using netmap = lab.open();
   using bridge = netmap.bridge(lab.bridge(200));
   const { client, host } = openEnds(netmap, bridge);
   // The second of two stacks answers HTTP
   const stacks = [client, host, openStack(netmap, bridge, 0), openStack(netmap, bridge, 1)];
   await setHook(lab, bridge, multistack, FORMS[lab.backend].at(-1));
+  yield* shares(stacks);
   const effort = effortOf(lab);
   for (const bytes of lab.steps(RESPONSE_BYTES, (bytes) => `HTTP, ${bytes} bytes`)) {
     const round = (): number => {
