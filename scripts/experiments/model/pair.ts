@@ -124,6 +124,7 @@ export class Pair implements Disposable {
       kind,
       setting,
       messages,
+      isWaiting: this.#lab.backend === "daemon",
       backend: this.#lab.backend,
       instance: this.#lab.instance,
       ends: { producer: `${name}{1`, consumer: `${name}}1` },

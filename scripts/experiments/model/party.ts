@@ -38,6 +38,8 @@ export interface Task {
   readonly setting: Setting;
   /** How many, or how often. */
   readonly messages: number;
+  /** Whether work leaves the CPU to others: a daemon is a third party, for maybe two CPUs. */
+  readonly isWaiting: boolean;
   readonly backend: BackendName;
   readonly instance: string;
   /** The pipe's names. */
@@ -59,8 +61,8 @@ export interface Seen {
   readonly elapsedUs: number;
 }
 
-/** Words that both share: how many are ready, who sleeps, whose turn it is, and one that never changes. */
-const READY = 0, ASLEEP = { producer: 1, consumer: 2 }, TURN = 3, NEVER = 4;
+/** Words that both share: how many are ready, who sleeps, and whose turn it is. */
+const READY = 0, ASLEEP = { producer: 1, consumer: 2 }, TURN = 3;
 /** Bytes of them. */
 export const SHARED_BYTES = 64;
 
@@ -71,6 +73,11 @@ export const ALONE = 8;
 /** A party sleeps for so long before the other wakes it, where that is measured. */
 const NAP_US = 50;
 
+/** A sleep takes about so much longer than it should, in microseconds: that of a wait is not slept. */
+const LATE_US = 80;
+/** What is slept on: nobody changes it. */
+const NOBODY = new Int32Array(new SharedArrayBuffer(4));
+
 const FRAME = new Uint8Array(60);
 
 function now(): number {
@@ -80,6 +87,13 @@ function now(): number {
 /** Works for so many microseconds. */
 function spin(us: number): void {
   const end = now() + us;
+  while (now() < end);
+}
+
+/** The same, but most of it is slept: others have the CPU meanwhile. */
+function wait(us: number): void {
+  const end = now() + us;
+  if (us > LATE_US) Atomics.wait(NOBODY, 0, 0, (us - LATE_US) / 1000);
   while (now() < end);
 }
 
@@ -96,6 +110,8 @@ class Party {
   readonly #notifications: number[] = [];
   readonly #waitedBefore: number;
   readonly #start: number;
+  /** Lets time pass, so many microseconds of it. */
+  readonly #spend: (us: number) => void;
   #naps = 0;
   #napUs = 0;
 
@@ -104,6 +120,7 @@ class Party {
     this.#task = task;
     this.#words = new Int32Array(task.shared);
     this.#times = new Float64Array(task.messages);
+    this.#spend = task.isWaiting ? wait : spin;
     Atomics.add(this.#words, READY, 1);
     while (Atomics.load(this.#words, READY) < 2);
     this.#waitedBefore = waitedMs();
@@ -126,7 +143,7 @@ class Party {
     for (let i = 0; i < messages; i++) {
       while (ring.space === 0) this.#wait("producer");
       this.#times[i] = now();
-      spin(setting.wP);
+      this.#spend(setting.wP);
       this.#queue();
     }
   }
@@ -138,7 +155,7 @@ class Party {
         held = 0; // waiting gives slots back
         this.#wait("consumer");
       }
-      spin(wC);
+      this.#spend(wC);
       ring.advance(1);
       held++;
       if (!this.#isAsleep("producer") || held >= kC) {
@@ -164,7 +181,7 @@ class Party {
       while (!isProducer && ring.space < count) this.#port.rxSync();
       const start = now();
       for (let k = 0; k < count; k++) {
-        spin(isProducer ? setting.wP : setting.wC);
+        this.#spend(isProducer ? setting.wP : setting.wC);
         if (isProducer) this.#queue();
         else {
           ring.advance(1);
@@ -231,12 +248,12 @@ class Party {
 
   #queue(): void {
     put(this.#port);
-    if (this.#isAsleep("consumer")) spin(this.#task.setting.nP ?? 0);
+    if (this.#isAsleep("consumer")) this.#spend(this.#task.setting.nP ?? 0);
     this.#port.txSync();
   }
 
   #release(): void {
-    if (this.#isAsleep("producer")) spin(this.#task.setting.nC ?? 0);
+    if (this.#isAsleep("producer")) this.#spend(this.#task.setting.nC ?? 0);
     this.#port.rxSync();
   }
 
@@ -256,7 +273,7 @@ class Party {
     else this.#port.rxSync();
     if ((isProducer ? this.#port.txRings : this.#port.rxRings)[0].space > 0) return;
     const start = now();
-    Atomics.wait(this.#words, NEVER, 0, sleepUs / 1000);
+    Atomics.wait(NOBODY, 0, 0, sleepUs / 1000);
     this.#naps++;
     this.#napUs += now() - start;
   }
@@ -267,7 +284,7 @@ class Party {
     Atomics.store(this.#words, ASLEEP[who], 1);
     this.#port.poll(isProducer ? "write" : "read", PATIENCE_MS);
     Atomics.store(this.#words, ASLEEP[who], 0);
-    spin(isProducer ? sP : sC);
+    this.#spend(isProducer ? sP : sC);
   }
 
   #beWoken(who: "producer" | "consumer", i: number): void {
