@@ -7,7 +7,7 @@
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Backends } from "./backends.ts";
-import { write } from "./main.ts";
+import { makeFolder, write } from "./main.ts";
 import { checked, OPTIONS, readOptions } from "./options.ts";
 import { type Failure, renderPage } from "./page.ts";
 import { Progress } from "./progress.ts";
@@ -67,6 +67,7 @@ async function all(args: readonly string[]): Promise<boolean> {
   // Children use the daemon that is started here
   await using _backends = await Backends.find(options.backend);
   const out = resolve(options.out);
+  makeFolder(out);
   const childArgs = ["--backend", options.backend, "--out", out]
     .concat("--ms", `${options.lengthMs}`, options.quick ? "--quick" : "--full")
     .concat(options.guest === undefined ? [] : ["--guest", options.guest]);
@@ -83,7 +84,6 @@ async function all(args: readonly string[]): Promise<boolean> {
     write(`${text}\n\n`, Deno.stdout);
   }
   const page = join(out, "index.html");
-  await Deno.mkdir(out, { recursive: true });
   await Deno.writeTextFile(page, renderPage(out, reports, failures));
   if (options.json) write(`${JSON.stringify({ page, reports, failures }, null, 2)}\n`, Deno.stdout);
   else write(`Wrote ${page}\n`, Deno.stdout);

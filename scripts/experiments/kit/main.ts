@@ -31,11 +31,25 @@ export function write(text: string, to: { writeSync(bytes: Uint8Array): number }
   for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
 }
 
+/** Results cannot be written. */
+class Unwritable extends TypeError {}
+
+/** Makes the folder for results, before anything is measured. */
+export function makeFolder(out: string): void {
+  try {
+    Deno.mkdirSync(out, { recursive: true });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : error;
+    throw new Unwritable(`Cannot write to "${out}": ${why}\nHint: Name another folder with --out`);
+  }
+}
+
 /** Measures on each backend, and writes `NAME.json` and the plots to the folder. */
 export async function runExperiment<R extends Row>(
   experiment: Experiment<R>,
   options: Pick<Options, "backend" | "quick" | "lengthMs" | "out" | "guest">,
 ): Promise<Report> {
+  makeFolder(options.out);
   const start = performance.now();
   await using backends = await Backends.find(options.backend);
   const missing = [...backends.missing];
@@ -62,7 +76,6 @@ export async function runExperiment<R extends Row>(
   const seconds = (performance.now() - start) / 1000;
   const how = { quick: options.quick, seconds, missing };
   const report = reportOf(experiment, runs, conclusion, how);
-  await Deno.mkdir(options.out, { recursive: true });
   for (const [i, plot] of conclusion.plots.entries()) {
     await Deno.writeTextFile(join(options.out, report.plots[i].file), await renderSvg(plot));
   }
@@ -88,7 +101,7 @@ export async function main<R extends Row>(experiment: Experiment<R>): Promise<vo
     const files = [`${report.name}.json`, ...report.plots.map(({ file }) => file)];
     write(`Wrote ${files.map((file) => join(options.out, file)).join(", ")}\n`, Deno.stdout);
   } catch (error) {
-    if (!(error instanceof NetmapError)) throw error;
+    if (!(error instanceof NetmapError || error instanceof Unwritable)) throw error;
     write(`${error.message}\n`, Deno.stderr);
     Deno.exit(1);
   }

@@ -64,7 +64,7 @@ Deno.test({
     whyNoGuests(KERNEL) === undefined ? "" : ` (skipped: ${whyNoGuests(KERNEL)})`
   }`,
   ignore: whyNoGuests(KERNEL) !== undefined,
-  async fn() {
+  async fn(): Promise<void> {
     const out = await Deno.makeTempDir({ prefix: "valet experiments " });
     try {
       const args = ["--backend", "embedded", "--ms", "1", "--json", "--out", out];
@@ -91,6 +91,20 @@ Deno.test("an experiment that gets nonsense says so, with status 2", async () =>
   const { code, errors } = await deno("run", "-A", `scripts/experiments/${NAMES[0]}.ts`, "--fast");
   assert.equal(code, 2);
   assert.match(errors, /--fast/);
+});
+
+Deno.test("an experiment says before it measures that it cannot write", async () => {
+  const out = await Deno.makeTempFile({ prefix: "valet experiments " });
+  try {
+    for (const file of [`${NAMES[0]}.ts`, "kit/all.ts"]) {
+      const args = ["--backend", "embedded", "--ms", "60000", "--out", out];
+      const { code, errors } = await deno("run", "-A", `scripts/experiments/${file}`, ...args);
+      assert.ok(code > 0);
+      assert.match(errors, /^Cannot write to "[^"]*": .*\nHint: Name another folder with --out$/m);
+    }
+  } finally {
+    await Deno.remove(out);
+  }
 });
 
 Deno.test("deno task experiments runs all and writes one page with every plot", async (t) => {
