@@ -3,6 +3,8 @@
 #
 #     scripts/tunnels.sh [vxlan|geneve]        as root; two namespaces stand for the two hosts
 #
+# Without an argument it takes what this kernel has.
+#
 #     guest1 eth0 --veth-- p0 \                                              / p0 --veth-- eth0 guest2
 #                              vale0 -- tun0 -- eth0 --veth-- eth0 -- tun0 -- vale0
 #                               host1   tunnel  10.9.0.1      10.9.0.2         host2
@@ -11,9 +13,9 @@
 # it ends. VALET says how valet is called; by default it is this checkout's.
 set -eu
 
-kind=${1:-vxlan}
+kind=${1:-}
 case $kind in
-vxlan | geneve) ;;
+'' | vxlan | geneve) ;;
 *)
   echo "usage: $0 [vxlan|geneve]" >&2
   exit 2
@@ -36,11 +38,32 @@ cleanup() {
   for host in 1 2; do
     VALET_SOCKET="$folder/$host.sock" $VALET daemon stop >/dev/null 2>&1 || true
   done
-  for name in host1 host2 guest1 guest2; do ip netns delete "$id-$name" 2>/dev/null || true; done
+  for name in host1 host2 guest1 guest2 probe; do ip netns delete "$id-$name" 2>/dev/null || true; done
   rm -rf "$folder"
 }
 trap cleanup EXIT
 trap 'exit 1' INT TERM
+
+# has KIND: whether this kernel has such devices
+has() {
+  case $1 in
+  vxlan) set -- vxlan dstport 4789 ;;
+  geneve) set -- geneve remote 10.9.0.2 ;;
+  esac
+  ip netns add "$id-probe"
+  ip -n "$id-probe" link add tun0 type "$1" id 42 "$2" "$3" 2>/dev/null
+  found=$?
+  ip netns delete "$id-probe"
+  return $found
+}
+
+if [ -z "$kind" ]; then
+  if has vxlan; then kind=vxlan; elif has geneve; then kind=geneve; fi
+  [ "$kind" ] || { echo "This kernel has neither VXLAN nor GENEVE devices (modules vxlan, geneve)" >&2; exit 1; }
+elif ! has "$kind"; then
+  echo "This kernel has no $kind devices (module $kind): leave $kind out, to take what it has" >&2
+  exit 1
+fi
 
 # on NAMESPACE COMMAND...
 on() {

@@ -32,16 +32,24 @@ async function whyNot(kind: string): Promise<string | undefined> {
   }
 }
 
-for (const kind of ["vxlan", "geneve"]) {
-  const why = await whyNot(kind);
+const KINDS = ["vxlan", "geneve"] as const;
+const reasons = { vxlan: await whyNot("vxlan"), geneve: await whyNot("geneve") };
+/** What the script takes by itself. */
+const first = KINDS.find((kind) => reasons[kind] === undefined);
+/** What it cannot take here. */
+const lacking = KINDS.find((kind) => reasons[kind]?.startsWith("no "));
+
+for (const kind of KINDS) {
+  const why = reasons[kind];
   Deno.test({
     name: `tunnels.sh: pings cross two switches and a ${kind} tunnel, up to the MTU${
       why === undefined ? "" : ` (skipped: ${why})`
     }`,
     ignore: why !== undefined,
     fn: async () => {
-      const { code, text } = await run("sh", SCRIPT, kind);
+      const { code, text } = await run("sh", SCRIPT, ...kind === first ? [] : [kind]);
       assert.equal(code, 0, text);
+      assert.match(text, new RegExp(`^${kind} between 10\\.9\\.0\\.1 and 10\\.9\\.0\\.2`, "m"));
       assert.equal(
         text.match(/3 packets transmitted, 3 received, 0% packet loss/g)?.length,
         2,
@@ -56,6 +64,19 @@ for (const kind of ["vxlan", "geneve"]) {
     },
   });
 }
+
+Deno.test({
+  name: `tunnels.sh says what the kernel has not${
+    lacking === undefined ? ` (skipped: ${reasons.vxlan ?? "this one has all"})` : ""
+  }`,
+  ignore: lacking === undefined,
+  fn: async () => {
+    const { code, text } = await run("sh", SCRIPT, lacking!);
+    assert.equal(code, 1);
+    assert.match(text, new RegExp(`^This kernel has no ${lacking} devices`));
+    assert.doesNotMatch((await run("ip", "netns", "list")).text, /^vt\d+-probe/m);
+  },
+});
 
 Deno.test("tunnels.sh refuses other tunnels", async () => {
   const { code, text } = await run("sh", SCRIPT, "carrier-pigeon");
