@@ -25,13 +25,14 @@ static void netns_path(const struct nic_request *request, char *path, size_t byt
 		snprintf(path, bytes, "%s%s", strchr(name, '/') ? "" : "/run/netns/", name);
 }
 
-/* -1: that of this thread, which needs no privileges. */
-static int netns_open(const struct nic_request *request, uint64_t identity[2])
+/* *out is -1 for that of this thread, which needs no privileges. */
+static int netns_open(const struct nic_request *request, uint64_t identity[2], int *out)
 {
 	char path[VALET_NETNS_BYTES + 32];
 	struct stat here, there;
 	int fd;
 
+	*out = -1;
 	netns_path(request, path, sizeof(path));
 	if (stat(NETNS_OF_THREAD, &here) < 0)
 		return -errno;
@@ -45,9 +46,10 @@ static int netns_open(const struct nic_request *request, uint64_t identity[2])
 	identity[0] = there.st_dev;
 	identity[1] = there.st_ino;
 	if (here.st_dev != there.st_dev || here.st_ino != there.st_ino)
-		return fd;
-	close(fd);
-	return -1;
+		*out = fd;
+	else
+		close(fd);
+	return 0;
 }
 
 static const enum device_kind kinds[VALET_DEVICES] = {
@@ -79,15 +81,15 @@ static int request_convert(const struct nic_request *request, struct device_requ
 {
 	*out = (struct device_request){
 		.kind = kinds[request->device],
-		/* Sockets' paths are the same everywhere, and to go elsewhere takes privileges. */
-		.netns_fd = is_socket(request) ? -1 : netns_open(request, netns),
+		.netns_fd = -1,
 		.queues = request->rings,
 		.host_side = request->host_side,
 	};
 	memcpy(out->name, request->name, sizeof(out->name));
 	memcpy(out->socket, request->socket, sizeof(out->socket));
 	memcpy(out->peer, request->peer, sizeof(out->peer));
-	return out->netns_fd < -1 ? out->netns_fd : 0;
+	/* Sockets' paths are the same everywhere, and to go elsewhere takes privileges. */
+	return is_socket(request) ? 0 : netns_open(request, netns, &out->netns_fd);
 }
 
 int nic_device_open(const struct nic_request *request, struct device **interface,
