@@ -97,6 +97,9 @@ const HINTS: Readonly<Record<string, Hint>> = {
   "open EEXIST": "The name is taken by something that is not such a port",
   "open EAFNOSUPPORT": NO_PACKETS,
   "attach EAFNOSUPPORT": NO_PACKETS,
+  "attach EPROTONOSUPPORT":
+    'There are no TAP interfaces here (no /dev/net/tun): "modprobe tun". The host\'s side takes one too: ' +
+    "without it an interface is attached with what there is",
   "open EMSGSIZE": MERGES,
   "attach EMSGSIZE": MERGES,
   "open EMFILE": 'The process has too many open files: close some, or raise "ulimit -n"',

@@ -415,7 +415,7 @@ static int devices_open(const struct nic_request *request, struct nic_port *nic)
 	if (without.device == VALET_DEVICE_AUTO)
 		without.device = VALET_DEVICE_AF_PACKET;
 	rc = nic_device_open(&without, &nic->device[NIC_INTERFACE], &nic->device[NIC_HOST]);
-	if (rc != -ENOENT && rc != -ENODEV)
+	if (rc != -EPROTONOSUPPORT)
 		return rc;
 	without.host_side = 0;
 	return nic_device_open(&without, &nic->device[NIC_INTERFACE], &nic->device[NIC_HOST]);

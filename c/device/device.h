@@ -116,7 +116,8 @@ struct device_ops {
 /*
  * Opens an interface and, if wanted, its host's side. -ENODEV: there is no such interface; -EBUSY:
  * somebody has it; -EPERM; -EMSGSIZE: it has large receive offload on; -EOPNOTSUPP: the kernel, or
- * the interface, lacks what it takes. Of DEVICE_AF_XDP -EPFNOSUPPORT, -EEXIST, -ERANGE, -ENOSPC,
+ * the interface, lacks what it takes; -EAFNOSUPPORT: there are no packet sockets; -EPROTONOSUPPORT: no
+ * TAP interfaces. Of DEVICE_AF_XDP -EPFNOSUPPORT, -EEXIST, -ERANGE, -ENOSPC,
  * -ENOPROTOOPT, see af_xdp.h.
  */
 int device_open(const struct device_request *request, struct device **device,

@@ -179,9 +179,17 @@ static int agree_on_offloads(int fd)
 	       ioctl(fd, TUNSETOFFLOAD, offloads) == 0;
 }
 
+/* -EPROTONOSUPPORT: there are no TAP interfaces; without it an interface's errors would say less. */
+static int open_one(const char *name, int flags, char *actual)
+{
+	int fd = tap_open(name, flags, actual);
+
+	return fd == -ENOENT || fd == -ENODEV || fd == -ENXIO ? -EPROTONOSUPPORT : fd;
+}
+
 static int open_with_offloads(struct tap *tap, const char *name, char *actual)
 {
-	int rc = tap->fd = tap_open(name, IFF_VNET_HDR, actual);
+	int rc = tap->fd = open_one(name, IFF_VNET_HDR, actual);
 
 	if (rc >= 0)
 		rc = agree_on_offloads(tap->fd);
@@ -190,7 +198,7 @@ static int open_with_offloads(struct tap *tap, const char *name, char *actual)
 	if (rc)
 		return rc;
 	close(tap->fd);
-	return tap->fd = tap_open(name, 0, actual);
+	return tap->fd = open_one(name, 0, actual);
 }
 
 static int make(const char *name, char *actual, int offloads, struct tap **out)
@@ -206,7 +214,7 @@ static int make(const char *name, char *actual, int offloads, struct tap **out)
 	if (tap->area && offloads)
 		rc = open_with_offloads(tap, name, actual);
 	else if (tap->area)
-		rc = tap->fd = tap_open(name, 0, actual);
+		rc = tap->fd = open_one(name, 0, actual);
 	if (rc >= 0)
 		rc = link_drops_open(&tap->drops, actual);
 	if (rc >= 0)
