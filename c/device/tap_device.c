@@ -201,7 +201,7 @@ static int open_with_offloads(struct tap *tap, const char *name, char *actual)
 	return tap->fd = open_one(name, 0, actual);
 }
 
-static int make(const char *name, char *actual, int offloads, struct tap **out)
+static int make(const char *name, char *actual, struct tap **out)
 {
 	struct tap *tap = calloc(1, sizeof(*tap));
 	int rc = -ENOMEM;
@@ -211,10 +211,8 @@ static int make(const char *name, char *actual, int offloads, struct tap **out)
 	tap->device = (struct device){ .ops = &operations, .queues = 1 };
 	tap->from_host = tap->to_host = tap->fd = tap->watch = tap->drops.fd = -1;
 	tap->area = malloc(AREA_BYTES);
-	if (tap->area && offloads)
+	if (tap->area)
 		rc = open_with_offloads(tap, name, actual);
-	else if (tap->area)
-		rc = tap->fd = open_one(name, 0, actual);
 	if (rc >= 0)
 		rc = link_drops_open(&tap->drops, actual);
 	if (rc >= 0)
@@ -231,7 +229,7 @@ int tap_device_open(const char *name, struct device **out)
 {
 	char actual[IFNAMSIZ];
 	struct tap *tap;
-	int rc = make(name, actual, 1, &tap);
+	int rc = make(name, actual, &tap);
 
 	if (rc == 0)
 		*out = &tap->device;
@@ -278,7 +276,7 @@ int host_side_open(const struct link *link, const struct program_marks *marks, u
 	int rc;
 
 	snprintf(name, sizeof(name), "vhost%u", link->index);
-	rc = make(name, actual, 0, &tap);
+	rc = make(name, actual, &tap);
 	if (rc < 0)
 		return rc;
 	rc = dress(link->fd, actual, link, index);

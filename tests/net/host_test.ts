@@ -51,6 +51,27 @@ for (const device of DEVICES) {
   );
 }
 
+testNet("the host's packets go as long as its stack leaves them", async (scene) => {
+  const [red, blue] = scene.joined(2, { mtu: 9000 }), { namespace } = red;
+  const other = scene.netmap.bridge("vale1");
+  other.attach("eth0", { namespace, hostRings: true });
+  assert.equal(red.ping(blue.ip4, { size: 8972 }), 3);
+  const mean = async (...args: string[]) => {
+    const before = other.counters()["eth0^"];
+    const tcp = await red.iperf(blue, ...args);
+    assert.ok(tcp.rate > 1e6);
+    const { txBytes, txPackets, rxBytes, rxPackets } = other.counters()["eth0^"];
+    return [
+      (txBytes - before.txBytes) / (txPackets - before.txPackets),
+      (rxBytes - before.rxBytes) / (rxPackets - before.rxPackets),
+    ];
+  };
+  const [sent] = await mean(), [, received] = await mean("-R");
+  assert.ok(sent > 9014 && received > 9014, `${sent}, ${received} bytes a packet`);
+  const { drops } = other.counters()["eth0^"];
+  assert.deepEqual([drops.offload, drops.tooLong], [0, 0]);
+});
+
 for (const device of DEVICES) {
   testNet(`${device}: without its host's side an interface is cut off from the host`, (scene) => {
     const [red, blue] = scene.joined(2);
