@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type BackendName, Histogram, Netmap, type Port } from "../../mod.ts";
+import { type BackendName, Histogram, Netmap, type Port, type TxRing } from "../../mod.ts";
 import { pinThread } from "../pkt_gen/affinity.ts";
 import { Shared } from "../pkt_gen/job.ts";
 import { failureText } from "../port_hints.ts";
@@ -60,19 +60,92 @@ export type ReplayNews =
 /** So long before a packet is due, the thread stops sleeping and looks at the clock. */
 const SPIN_MS = 1;
 
-/** Packets that are gone through, without being sent, before the first. */
+/** Packets that are sent to nobody before the first: what compiles the code that sends. */
 const REHEARSALS = 5000;
 
 /** A wait for room looks so often whether the command was stopped, in milliseconds. */
 const SLICE_MS = 50;
 
+/** Sends packets on the first ring of a port, each when its schedule says so. */
+class Pacer {
+  readonly #port: Port;
+  readonly #ring: TxRing;
+  readonly #packets: readonly Uint8Array[];
+  readonly #schedule: Schedule;
+  readonly #batch: number;
+  readonly #shared: Shared;
+  readonly late = new Histogram();
+  packets = 0;
+  bytes = 0;
+  seconds = 0;
+
+  constructor(
+    port: Port,
+    packets: readonly Uint8Array[],
+    schedule: Schedule,
+    batch: number,
+    shared: Shared,
+  ) {
+    [this.#port, this.#ring, this.#packets] = [port, port.txRings[0], packets];
+    [this.#schedule, this.#batch, this.#shared] = [schedule, batch, shared];
+  }
+
+  /**
+   * Each packet is in its slot before its time: then only the sync is left to do. Of 60 bytes at distances of
+   * 100 us, on two cores with the receiver on the other, half were off by 5.2 us with both done then and
+   * buffers in memory that nobody had used yet, by 0.8 us so.
+   */
+  run(): void {
+    const schedule = this.#schedule;
+    let pending = schedule.advance();
+    const begin = performance.now();
+    while (pending && !this.#shared.isStopped) {
+      let { dueNs } = schedule, bytes = this.#put(), count = 1;
+      if (bytes === 0) {
+        this.#port.poll("write", SLICE_MS);
+        continue;
+      }
+      pending = schedule.advance();
+      this.#waitUntil(begin + dueNs / 1e6);
+      if (this.#shared.isStopped) break;
+      const nowNs = (performance.now() - begin) * 1e6;
+      this.late.record(Math.max(0, nowNs - dueNs));
+      for (; pending && count < this.#batch && schedule.dueNs <= nowNs; count++) {
+        dueNs = schedule.dueNs;
+        const more = this.#put();
+        if (more === 0) break;
+        bytes += more;
+        this.late.record(nowNs - dueNs);
+        pending = schedule.advance();
+      }
+      this.#port.txSync();
+      this.packets += count;
+      this.bytes += bytes;
+      this.#shared.set(0, this.packets, this.bytes, 0);
+    }
+    this.seconds = (performance.now() - begin) / 1000;
+  }
+
+  /** Its bytes; 0 when there is no room. */
+  #put(): number {
+    const packet = this.#packets[this.#schedule.index];
+    return this.#ring.put(packet) ? packet.length : 0;
+  }
+
+  /** Sleeps, the last millisecond awake: sleeping ends some hundred microseconds late. */
+  #waitUntil(dueMs: number): void {
+    for (;;) {
+      const leftMs = dueMs - performance.now();
+      if (leftMs <= 0 || this.#shared.isStopped) return;
+      if (leftMs > SPIN_MS) this.#shared.sleep(leftMs - SPIN_MS);
+    }
+  }
+}
+
 class Replay {
   readonly #job: ReplayJob;
   readonly #port: Port;
   readonly #shared: Shared;
-  readonly #late = new Histogram();
-  #packets = 0;
-  #bytes = 0;
 
   constructor(job: ReplayJob, port: Port) {
     this.#job = job;
@@ -91,55 +164,23 @@ class Replay {
     const [ring] = this.#port.txRings;
     for (const { length } of capture.packets) ring.checkLength(length);
     if (waitSeconds > 0) this.#shared.sleep(waitSeconds * 1000);
-    this.#rehearse(new Schedule(capture, options));
+    // Memory that nobody has used yet is slow at first
+    for (let slot = 0; slot < ring.slots; slot++) ring.bytes(slot).fill(0);
+    rehearse();
     const schedule = new Schedule(capture, options);
-    let pending = schedule.advance();
-    const begin = performance.now();
-    while (pending && !this.#shared.isStopped) {
-      this.#waitUntil(begin + schedule.dueNs / 1e6);
-      if (this.#shared.isStopped) break;
-      const now = performance.now();
-      let count = 0;
-      do {
-        const packet = capture.packets[schedule.index];
-        if (!ring.put(packet)) break;
-        count++;
-        this.#bytes += packet.length;
-        this.#late.record(Math.max(0, (now - begin) * 1e6 - schedule.dueNs));
-        pending = schedule.advance();
-      } while (pending && count < batch && begin + schedule.dueNs / 1e6 <= now);
-      this.#port.txSync();
-      this.#packets += count;
-      if (count === 0) this.#port.poll("write", SLICE_MS);
-      this.#shared.set(0, this.#packets, this.#bytes, 0);
-    }
-    const seconds = (performance.now() - begin) / 1000;
+    const pacer = new Pacer(this.#port, capture.packets, schedule, batch, this.#shared);
+    pacer.run();
     this.#drain();
+    const { packets, bytes, seconds, late } = pacer;
     return {
-      packets: this.#packets,
-      bytes: this.#bytes,
+      packets,
+      bytes,
       lost: schedule.lost,
       seconds,
       cut: capture.cut,
-      late: this.#late.toJSON(),
-      lateText: `${this.#late}`,
+      late: late.toJSON(),
+      lateText: `${late}`,
     };
-  }
-
-  /** Has the code compiled before the first packet: it would be late otherwise. */
-  #rehearse(schedule: Schedule): void {
-    for (let i = 0; i < REHEARSALS && schedule.advance(); i++) {
-      this.#waitUntil(performance.now() + 1e-3);
-    }
-  }
-
-  /** Sleeps, the last millisecond awake: sleeping ends some hundred microseconds late. */
-  #waitUntil(dueMs: number): void {
-    for (;;) {
-      const leftMs = dueMs - performance.now();
-      if (leftMs <= 0 || this.#shared.isStopped) return;
-      if (leftMs > SPIN_MS) this.#shared.sleep(leftMs - SPIN_MS);
-    }
   }
 
   /** Waits until what was sent has gone, where that takes time: at NICs and pipes. */
@@ -152,6 +193,21 @@ class Replay {
       this.#port.txSync();
     }
   }
+}
+
+/** Has the code compiled before the first packet, which would be late otherwise. */
+function rehearse(): void {
+  using netmap = Netmap.open({ backend: "embedded", instance: "replay's rehearsal" });
+  using port = netmap.open("vale0:nobody@conf:slots=64");
+  const recorded = { timesNs: new Float64Array(1), lengths: new Uint32Array([60]) };
+  const schedule = new Schedule(recorded, {
+    pace: { kind: "packets", perSecond: 1e6 },
+    delay: undefined,
+    loss: undefined,
+    loops: REHEARSALS,
+    seed: 0,
+  });
+  new Pacer(port, [new Uint8Array(60)], schedule, 8, Shared.create(1)).run();
 }
 
 function replay(job: ReplayJob): ReplayFigures {
