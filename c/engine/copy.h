@@ -30,12 +30,24 @@
 /* Half a cache line: one move where they are wide, else two. */
 typedef uint64_t half_line __attribute__((vector_size(32), may_alias, aligned(1)));
 
+struct line {
+	half_line first, second;
+};
+
+COPY_INLINE struct line line_load(const uint8_t *from)
+{
+	return (struct line){ *(const half_line *)from, *(const half_line *)(from + 32) };
+}
+
+COPY_INLINE void line_store(uint8_t *to, struct line line)
+{
+	*(half_line *)to = line.first;
+	*(half_line *)(to + 32) = line.second;
+}
+
 COPY_INLINE void copy_line(uint8_t *to, const uint8_t *from)
 {
-	half_line first = *(const half_line *)from, second = *(const half_line *)(from + 32);
-
-	*(half_line *)to = first;
-	*(half_line *)(to + 32) = second;
+	line_store(to, line_load(from));
 }
 
 /*

@@ -14,15 +14,10 @@
 #include "convert.h"
 #include "copy.h"
 #include "csb.h"
+#include "fill.h"
 #include "monitor.h"
 #include "port.h"
 #include "ring.h"
-
-/*
- * Packets between asking for a destination's cache line and writing it. The nearest cache has room for
- * 16 such lines, see fill(): with 6 instead of 3 they push each other out, 7 % less at 60 bytes.
- */
-#define PREFETCH_AHEAD 3
 
 static struct lease *lease_at(struct ring *ring, uint32_t n)
 {
@@ -192,108 +187,6 @@ static uint32_t slots_needed(const struct batch *batch, const uint16_t *numbers,
 	return slots;
 }
 
-/* ---- plain packets: of one slot each, that have room, as they are ---- */
-
-/* What filling slots in a row looks at: copies, see struct buffer_space. */
-struct stretch {
-	struct buffer_space space;
-	struct netmap_slot *slot, *ahead; /* the next one, and the one whose buffer is asked for */
-	struct netmap_slot *first, *end; /* of the ring */
-	uint64_t bytes, bad; /* delivered, and packets whose slots were no good */
-};
-
-/*
- * Fills `count` slots with packets from number `at` on. Buffers start at only two places in a page,
- * so the near caches hold few of their first lines, and a load waits for earlier stores whose
- * addresses look alike in their low 12 bits: with each frame for the line that an earlier frame is
- * being written to. Asking for that line some packets ahead makes the wait short: +35 % at 60 bytes.
- */
-COPY_INLINE void fill(struct stretch *stretch, const struct batch *batch, const uint16_t *numbers,
-		      uint32_t at, uint32_t count)
-{
-	const struct buffer_space space = stretch->space;
-	struct netmap_slot *slot = stretch->slot, *ahead = stretch->ahead;
-	uint64_t bytes = 0;
-
-	for (uint32_t end = at + count; at < end; at++, slot++) {
-		const struct valet_packet *packet = &batch->packet[numbers ? numbers[at] : at];
-		uint32_t length = packet->length, buffer = read_once(&slot->buf_idx);
-
-		__builtin_prefetch(space_at(space, read_once(&ahead->buf_idx)), 1);
-		if (++ahead == stretch->end)
-			ahead = stretch->first;
-		if (__builtin_expect(!space_has(space, buffer) || length > space.bytes, 0)) {
-			slot_write(slot, 0, 0);
-			stretch->bad++;
-			continue;
-		}
-		copy_frame(space_at(space, buffer), packet->data, length);
-		slot_write(slot, (uint16_t)length, 1 << NS_PORT_SHIFT);
-		bytes += length;
-	}
-	stretch->slot = slot;
-	stretch->ahead = ahead;
-	stretch->bytes += bytes;
-}
-
-/* Up to the ring's end, and from its beginning. */
-COPY_INLINE void fill_around(const struct batch *batch, struct ring *ring, const uint16_t *numbers,
-			     uint32_t count, struct room *room)
-{
-	struct netmap_slot *slots = ring->shared->slot;
-	uint32_t in_a_row = ring->slots - room->at, done = 0;
-	struct stretch stretch = {
-		.space = buffers_of(ring),
-		.slot = slots + room->at,
-		.ahead = slots + (room->at + PREFETCH_AHEAD) % ring->slots,
-		.first = slots,
-		.end = slots + ring->slots,
-	};
-
-	while (done < count) {
-		uint32_t now = count - done < in_a_row ? count - done : in_a_row;
-
-		fill(&stretch, batch, numbers, done, now);
-		if (stretch.slot == stretch.end)
-			stretch.slot = slots;
-		done += now;
-		in_a_row = ring->slots;
-	}
-	room->at = (uint32_t)(stretch.slot - slots);
-	room->left -= count;
-	room->packets += count - stretch.bad;
-	room->bytes += stretch.bytes;
-	room->bad += stretch.bad;
-}
-
-/*
- * A loop each for all packets and for some, each slot in a row with the one before, and each field
- * read once: 31 instructions a packet, not 76.
- */
-COPY_INLINE void fill_with(const struct batch *batch, struct ring *ring, const uint16_t *numbers,
-			   uint32_t count, struct room *room)
-{
-	if (numbers)
-		fill_around(batch, ring, numbers, count, room);
-	else
-		fill_around(batch, ring, NULL, count, room);
-}
-
-static copy_wide void fill_wide(const struct batch *batch, struct ring *ring,
-				const uint16_t *numbers, uint32_t count, struct room *room)
-{
-	fill_with(batch, ring, numbers, count, room);
-}
-
-static void deliver_plain(const struct batch *batch, struct ring *ring, const uint16_t *numbers,
-			  uint32_t count, struct room *room)
-{
-	if (copy_is_wide())
-		fill_wide(batch, ring, numbers, count, room);
-	else
-		fill_with(batch, ring, numbers, count, room);
-}
-
 /* The most slots that a packet may take which is cut into segments. */
 static uint32_t segment_slots(const struct conversion *conversion, uint32_t number)
 {
@@ -342,14 +235,14 @@ static struct taken deliver_lists(struct batch *batch, struct ring *ring,
 
 	if (!pending->floods) {
 		taken.unicast = room->left;
-		deliver_plain(batch, ring, pending->unicast, room->left, room);
+		fill_slots(batch, ring, pending->unicast, 0, room->left, room);
 	} else if (!pending->count) {
 		taken.floods = room->left;
-		deliver_plain(batch, ring, pending->flood, room->left, room);
+		fill_slots(batch, ring, pending->flood, 0, room->left, room);
 	} else {
 		/* As one list, in a straight loop: engine.macs.1000 takes 381 instructions, not 420. */
 		taken = merge(batch, pending, room->left);
-		deliver_plain(batch, ring, batch->merged, room->left, room);
+		fill_slots(batch, ring, batch->merged, 0, room->left, room);
 	}
 	return taken;
 }
@@ -438,6 +331,58 @@ void deliver(struct batch *batch, struct ring *ring, const uint16_t *unicast, ui
 		deliver_patiently(batch, ring, &pending);
 	if (pending.count + pending.floods)
 		ring_drop(ring, VALET_DROP_RING_FULL, pending.count + pending.floods);
+}
+
+/*
+ * Plain packets, each into all of the rings while it is in the nearest cache. A sender holds leases of
+ * several rings here, and may have to wait for one: always for that of a port behind those whose
+ * leases it holds, so that two never wait for each other.
+ */
+static void deliver_together(struct batch *batch, struct ring *const *rings, uint32_t number)
+{
+	struct room room[FILL_TOGETHER];
+	uint32_t count = batch->packets, to_all = count;
+
+	for (uint32_t r = 0; r < number; r++) {
+		room[r] = lease_take(rings[r], count);
+		if (to_all > room[r].left)
+			to_all = room[r].left;
+	}
+	fill_together(batch, rings, room, number, to_all);
+	for (uint32_t r = 0; r < number; r++) {
+		uint32_t rest = room[r].left;
+
+		if (rest)
+			fill_slots(batch, rings[r], NULL, to_all, rest, &room[r]);
+		lease_finish(rings[r], &room[r]);
+		if (to_all + rest < count)
+			ring_drop(rings[r], VALET_DROP_RING_FULL, count - to_all - rest);
+	}
+}
+
+static int takes_plain(const struct batch *batch, struct ring *ring)
+{
+	struct conversion conversion = conversion_of(batch, ring);
+
+	return read_once(&ring->opens) && ring->port->kind != VALET_PORT_NIC &&
+	       conversion_is_none(&conversion);
+}
+
+void deliver_to_all(struct batch *batch, struct ring *const *rings, uint32_t number)
+{
+	struct ring *together[FILL_TOGETHER];
+	uint32_t count = 0;
+
+	for (uint32_t r = 0; r < number; r++) {
+		if (batch->fragments || !takes_plain(batch, rings[r]))
+			deliver(batch, rings[r], NULL, batch->packets, NULL, 0);
+		else
+			together[count++] = rings[r];
+	}
+	if (count > 1)
+		deliver_together(batch, together, count);
+	else if (count)
+		deliver(batch, together[0], NULL, batch->packets, NULL, 0);
 }
 
 uint32_t deliver_from(struct batch *batch, struct ring *ring, uint32_t first)

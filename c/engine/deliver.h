@@ -5,8 +5,12 @@
 
 #include <stdint.h>
 
+#include "fill.h"
+
 struct batch;
 struct ring;
+
+#define DELIVER_TOGETHER FILL_TOGETHER /* rings that get all packets in one go */
 
 /* Slots of a receive ring that a sender has leased. */
 struct room {
@@ -24,6 +28,12 @@ struct room {
  */
 void deliver(struct batch *batch, struct ring *ring, const uint16_t *unicast, uint32_t count,
 	     const uint16_t *flood, uint32_t floods);
+
+/*
+ * All of the batch's packets to each of so many rings, DELIVER_TOGETHER at most, of one bridge's ports
+ * in ascending order.
+ */
+void deliver_to_all(struct batch *batch, struct ring *const *rings, uint32_t number);
 
 /*
  * The batch's packets from number `first` on, as far as there is room for them now. Returns the first
