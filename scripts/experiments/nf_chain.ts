@@ -23,6 +23,7 @@ const LENGTHS = [1, 2, 4, 8, 16];
 const BATCH = 256;
 /** Packets that are timed alone, a millisecond of the measurement. */
 const SINGLES = 20;
+
 function* measure(lab: Lab): Generator<Chain> {
   const settings = (["VALE", "pipes"] as const).flatMap((over) =>
     LENGTHS.map((functions) => ({ over, functions }))
@@ -91,8 +92,9 @@ export const experiment: Experiment<Chain> = {
   title: "Chains of network functions",
   follows: { paper: "the mSwitch tutorial", figure: "the figure of chained network functions" },
   about:
-    "1 to 16 functions, each of which does a router's work (time to live, checksum), between a source and a " +
-    "sink, linked by VALE switches of two ports or by pipes. One thread lets them work in turn.",
+    "1 to 16 functions, each of which does a router's work (time to live, checksum, addresses), between a " +
+    "source and a sink, linked by VALE switches, up to 8 as the kernel's module has, or by pipes. One thread " +
+    "lets them work in turn.",
   columns: {
     ...{ over: "over", functions: "functions", ...RATE_COLUMNS },
     ...{ hop_ns: "a hop (ns/packet)", latency_us: "latency (us)" },

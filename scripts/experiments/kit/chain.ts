@@ -4,12 +4,21 @@
  * @module
  */
 
-import { ipv4, type Netmap, type Packet, PacketTemplate, type Port } from "../../../mod.ts";
+import {
+  ethernet,
+  ipv4,
+  type Netmap,
+  type Packet,
+  PacketTemplate,
+  type Port,
+} from "../../../mod.ts";
 import { updateChecksum } from "../../../mod.ts";
 import type { Lab } from "./experiment.ts";
 
 /** Slots of each ring. */
 const SLOTS = 512;
+/** Bridges that links share: netmap's kernel module has no more of them. */
+const BRIDGES = 8;
 /** How long to wait for packets that are somewhere else, in milliseconds. */
 const PATIENCE_MS = 1000;
 
@@ -17,22 +26,33 @@ const PATIENCE_MS = 1000;
 export interface Stage {
   readonly from: Port;
   readonly to: Port;
+  /** Number of the link where it sends. */
+  readonly link: number;
 }
 
-/** Source, stages, sink: a link between each two is a switch of two ports, or a pipe. */
+/** Source, stages, sink: a link between each two is two ports of a switch, of 8 at most, or a pipe. */
 export interface Chain {
   readonly source: Port;
   readonly stages: readonly Stage[];
   readonly sink: Port;
 }
 
+/** Addresses of who sends into a link, and who takes what comes out of it. */
+const ends = (link: number): { srcMac: number; dstMac: number } => ({
+  srcMac: 0x0200_0000_0000 + link,
+  dstMac: 0x0200_0000_0100 + link,
+});
+
 const template = PacketTemplate.udp({
-  ...{ srcMac: "02:00:00:00:00:0a", dstMac: "02:00:00:00:00:0b", length: 60, ttl: 64 },
-  ...{ src: "10.0.0.1:1234", dst: "10.0.0.2:1234" },
+  ...{ ...ends(0), src: "10.0.0.1:1234", dst: "10.0.0.2:1234", length: 60, ttl: 64 },
 });
 
 const LINKS: Readonly<Record<"VALE" | "pipes", (lab: Lab, link: number) => [string, string]>> = {
-  VALE: (lab, link) => [`${lab.bridge(link)}:in`, `${lab.bridge(link)}:out`],
+  VALE: (lab, link) =>
+    (["in", "out"] as const).map((end) => `${lab.bridge(link % BRIDGES)}:${end}${link}`) as [
+      string,
+      string,
+    ],
   // Each pipe in memory of its own
   pipes: (lab, link) => [`${lab.bridge()}:link${link}{1`, `${lab.bridge()}:link${link}}1`],
 };
@@ -48,17 +68,22 @@ export function openChain(
     { length: functions + 1 },
     (_, link) => LINKS[over](lab, link).map((name) => netmap.open(name, { slots: SLOTS })),
   );
+  // The switches learn where links end
+  links.forEach(([, out], link) =>
+    out.send(PacketTemplate.arp({ srcMac: ends(link).dstMac, src: "10.0.0.2", dst: "10.0.0.2" }))
+  );
   return {
     source: links[0][0],
-    stages: links.slice(1).map(([to], i) => ({ from: links[i][1], to })),
+    stages: links.slice(1).map(([to], i) => ({ from: links[i][1], to, link: i + 1 })),
     sink: links[functions][1],
   };
 }
 
 /** What each function does: a router's work, on the packet where it lies. */
-function* routed(packets: Iterable<Packet>): Generator<Packet> {
+function* routed(packets: Iterable<Packet>, link: number): Generator<Packet> {
+  const { srcMac, dstMac } = ends(link);
   for (const packet of packets) {
-    const { view, networkOffset: ip, ttl } = packet;
+    const { view, offset, networkOffset: ip, ttl } = packet;
     if (!packet.isIpv4 || ttl <= 1) continue;
     const before = view.getUint16(ip + 8);
     ipv4.setTtl(view, ip, ttl - 1);
@@ -67,15 +92,18 @@ function* routed(packets: Iterable<Packet>): Generator<Packet> {
       ip,
       updateChecksum(ipv4.checksum(view, ip), before, view.getUint16(ip + 8)),
     );
+    ethernet.setSource(view, offset, srcMac);
+    ethernet.setDestination(view, offset, dstMac);
     yield packet;
   }
 }
 
 /** Lets each function work once, and takes what has come out. */
 function step({ stages, sink }: Chain): number {
-  for (const { from, to } of stages) to.sendMany(routed(from.receive()));
+  for (const { from, to, link } of stages) to.sendMany(routed(from.receive(), link));
   let count = 0;
-  for (const packet of sink.receive()) if (packet.length > 0) count++;
+  // What the switches have learned from comes out as well
+  for (const packet of sink.receive()) if (packet.isIpv4) count++;
   return count;
 }
 
