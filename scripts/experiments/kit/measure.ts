@@ -85,7 +85,9 @@ export function measureRate(
       elapsedMs = performance.now() - start;
       if (elapsedMs - before < LOOK_MS) calls *= 2;
     }
-    return units / (elapsedMs - (waitedMs() - waited)) * 1000;
+    // Looked at in this order, what was waited is a part of the time that passed
+    const waitedSince = waitedMs() - waited;
+    return units / (performance.now() - start - waitedSince) * 1000;
   };
   for (let i = 0; i < (isWarm ? 1 : WARM_UP); i++) once();
   isWarm = true;
