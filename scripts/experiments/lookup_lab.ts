@@ -38,6 +38,7 @@ async function* measure(lab: Lab): AsyncGenerator<Point> {
       repetitions,
     });
     if (!compared.agrees) throw new Error(`${name}: the forms do not agree\n${compared}`);
+    for (const why of compared.missing) lab.lacks(name, why);
     for (const row of compared.rows) yield { hook: name, ...row };
   }
 }

@@ -37,6 +37,8 @@ export interface Lab {
   readonly instance: string;
   /** Name of a bridge that nobody else uses. */
   bridge(number?: number): string;
+  /** Says what is left out on this backend, and why, for the list "Not measured". */
+  lacks(what: string, why: string): void;
   /** Opens a netmap on the backend; it is closed at the end, if not before. */
   open(): Netmap;
   /** Goes through settings, and shows how far it has come. */

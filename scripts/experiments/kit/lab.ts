@@ -16,6 +16,8 @@ export class Laboratory implements Lab, Disposable {
   readonly lengthMs: number;
   readonly guest: string | undefined;
   readonly instance: string;
+  /** What was left out, a line for each. */
+  readonly missing: string[] = [];
   readonly #progress: Progress;
   readonly #title: string;
   readonly #closing = new DisposableStack();
@@ -31,6 +33,11 @@ export class Laboratory implements Lab, Disposable {
     this.#title = options.title;
     this.#progress = options.progress;
     this.instance = `experiment ${Deno.pid}`;
+  }
+
+  lacks(what: string, why: string): void {
+    const line = `${this.backend}, ${what}: ${why.replaceAll("\n", " ")}`;
+    if (!this.missing.includes(line)) this.missing.push(line);
   }
 
   pick<T>(quick: T, full: T): T {

@@ -70,6 +70,7 @@ export async function runExperiment<R extends Row>(
       if (!(error instanceof NetmapError) || backends.names.length === 1) throw error;
       missing.push(`${backend}: ${error.message.replaceAll("\n", " ")}`);
     }
+    missing.push(...lab.missing);
   }
   if (runs.length === 0) throw new Error(`Cannot run ${experiment.name}: ${missing.join("; ")}`);
   const conclusion = experiment.conclude(runs);

@@ -45,7 +45,7 @@ export async function setHook(
   bridge.lookup = form === "in V8" ? lookup : await compile(lookup, { constants, tables });
 }
 
-/** Sets it, and tells whether that could be done: a kernel may lack valet's lookup module. */
+/** Sets it, and tells whether that could be done: a kernel may lack valet's lookup module, which the lab notes. */
 export async function trySetHook(
   lab: Lab,
   bridge: Bridge,
@@ -55,7 +55,8 @@ export async function trySetHook(
     await setHook(lab, bridge, hook);
     return true;
   } catch (error) {
-    if (error instanceof NetmapError && lab.backend === "kernel") return false;
-    throw error;
+    if (!(error instanceof NetmapError && error.code === "ENOPKG")) throw error;
+    lab.lacks("hooks", error.message);
+    return false;
   }
 }
