@@ -168,9 +168,9 @@ Deno.test({
     const before = Deno.env.get("VALET_SOCKET");
     Deno.env.set("VALET_SOCKET", "/nonexistent/valet.sock");
     try {
-      await using backends = await Backends.find("daemon", 1);
+      await using backends = await Backends.find("daemon", 3);
       assert.deepEqual(backends.names, ["daemon"]);
-      await new Promise((resolve) => setTimeout(resolve, 3000)); // three times as long as it may be idle
+      await new Promise((resolve) => setTimeout(resolve, 5000)); // longer than it may be idle
       Netmap.open({ backend: "daemon", instance: "later" }).close();
     } finally {
       if (before === undefined) Deno.env.delete("VALET_SOCKET");
