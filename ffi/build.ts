@@ -8,15 +8,16 @@ const MEND =
   'Install them: "apt-get install gcc make" (Debian, Ubuntu), "dnf install gcc make" (Fedora), ' +
   '"apk add gcc make musl-dev linux-headers" (Alpine)';
 
-/** As fileURLToPath() of node:url, which takes 12 ms to load. */
-function pathOf(url: URL): string {
-  return decodeURIComponent(url.pathname);
+/** The folder `c` beside these modules; undefined if they come from a URL. */
+function sourceFolder(): string | undefined {
+  const here = import.meta.dirname;
+  return here && `${here.slice(0, here.lastIndexOf("/"))}/c`;
 }
 
 /** Where the library is built: `c/build/libvalet.so` beside these modules; undefined for a URL. */
 export function builtLibraryPath(): string | undefined {
-  const url = new URL("../c/build/libvalet.so", import.meta.url);
-  return url.protocol === "file:" ? pathOf(url) : undefined;
+  const folder = sourceFolder();
+  return folder && `${folder}/build/libvalet.so`;
 }
 
 /**
@@ -29,12 +30,11 @@ export function builtLibraryPath(): string | undefined {
  * message has make's output
  */
 export function buildLibrary(): string {
-  const library = builtLibraryPath();
-  if (library === undefined) {
+  const folder = sourceFolder(), library = builtLibraryPath();
+  if (folder === undefined || library === undefined) {
     throw new Error("Cannot build the valet library: its modules were not loaded from a checkout");
   }
-  const folder = pathOf(new URL("../c/", import.meta.url));
-  using _lock = lock(`${folder}Makefile`);
+  using _lock = lock(`${folder}/Makefile`);
   let result: Deno.CommandOutput;
   try {
     result = new Deno.Command("make", {

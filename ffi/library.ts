@@ -8,7 +8,7 @@
 
 import { buildLibrary, builtLibraryPath } from "./build.ts";
 import { downloadLibrary, type LibraryDownload } from "./download.ts";
-import { ABI, type NativeLibrary, SYMBOLS } from "./symbols.ts";
+import { ABI, type NativeFunctions, type NativeLibrary, SYMBOL_GROUPS } from "./symbols.ts";
 
 /** Where the library may come from. */
 export interface LibraryOptions {
@@ -155,20 +155,17 @@ function environment(name: string, tried: string[]): string | undefined {
 
 /** Loads a file and checks that it is ours. */
 function open(path: string, from = ""): NativeLibrary {
-  let library: Deno.DynamicLibrary<typeof SYMBOLS>;
-  try {
-    library = Deno.dlopen(path, SYMBOLS);
-  } catch (cause) {
-    const missing = isMissing(cause);
-    throw new Error(
-      `Cannot load the valet library ${from}"${path}": ${messageOf(cause)}\nHint: ` +
-        (missing
-          ? "Build it: deno task build"
-          : "Build it again for this machine and version: deno task build"),
-      { cause },
-    );
+  const { control, packets } = SYMBOL_GROUPS;
+  const entries = Object.fromEntries(
+    Object.keys(control).map((name) => [name, { type: "pointer" } as const]),
+  ) as Record<keyof typeof control, { type: "pointer" }>;
+  const library = load(path, { ...packets, ...entries }, from);
+  const functions: NativeFunctions = Object.create(onDemand(path));
+  for (const [name, found] of Object.entries(library.symbols)) {
+    const definition = control[name as keyof typeof control];
+    define(functions, name, definition ? callable(found as Deno.PointerValue, definition) : found);
   }
-  const abi = library.symbols.valet_abi();
+  const abi = functions.valet_abi();
   if (abi !== ABI) {
     library.close();
     throw new Error(
@@ -176,7 +173,56 @@ function open(path: string, from = ""): NativeLibrary {
         "\nHint: Build it again: deno task build",
     );
   }
-  return { path, functions: library.symbols };
+  return { path, functions };
+}
+
+/** A function at an address, for which no code is compiled. */
+function callable(
+  entry: Deno.PointerValue,
+  definition: Deno.ForeignFunction,
+): (...values: never[]) => unknown {
+  const target = new Deno.UnsafeFnPointer(entry as Deno.PointerObject<never>, definition);
+  return (...values) => target.call(...values);
+}
+
+/** Adds a function; not by an assignment, which would ask what stands behind. */
+function define(functions: object, name: string, value: unknown): void {
+  Object.defineProperty(functions, name, { value, enumerable: true });
+}
+
+/** Makes functions of a file ready. It is loaded once, however often this is called. */
+function load<Symbols extends Deno.ForeignLibraryInterface>(
+  path: string,
+  symbols: Symbols,
+  from = "",
+): Deno.DynamicLibrary<Symbols> {
+  try {
+    return Deno.dlopen(path, symbols);
+  } catch (cause) {
+    throw new Error(
+      `Cannot load the valet library ${from}"${path}": ${messageOf(cause)}\nHint: ` +
+        (isMissing(cause)
+          ? "Build it: deno task build"
+          : "Build it again for this machine and version: deno task build"),
+      { cause },
+    );
+  }
+}
+
+/**
+ * What stands behind the functions that are ready: whoever reads the name of another one makes its group
+ * ready. From then on these are properties of the object in front, which V8 calls directly.
+ */
+function onDemand(path: string): object {
+  return new Proxy({}, {
+    get(target, name, functions): unknown {
+      const group = Object.values(SYMBOL_GROUPS).find((symbols) => Object.hasOwn(symbols, name));
+      if (group === undefined) return Reflect.get(target, name);
+      const { symbols } = load(path, group as Deno.ForeignLibraryInterface);
+      for (const [name, value] of Object.entries(symbols)) define(functions, name, value);
+      return Reflect.get(functions, name);
+    },
+  });
 }
 
 function isMissing(error: unknown): boolean {

@@ -29,7 +29,7 @@ import {
   type MemoryState,
   readMemoryParameters,
 } from "./memory_parameters.ts";
-import { openPort, type PortOptions } from "./open_port.ts";
+import { NO_OPTIONS, openPort, type PortOptions } from "./open_port.ts";
 import type { Port } from "./port.ts";
 import { bridgeName, requestName } from "./names.ts";
 import { findPools, findPort, type InterfaceOptions, listPorts, readPools } from "./requests.ts";
@@ -182,7 +182,7 @@ export class Netmap implements Disposable {
    * @throws {SyntaxError} if the name is no port name
    * @throws {NetmapError} EBUSY, ENXIO, ENOMEM ...; the message says what helps
    */
-  open(name: string, options: PortOptions = {}): Port {
+  open(name: string, options: PortOptions = NO_OPTIONS): Port {
     this.#checkOpen("open");
     const opened: Port = openPort(this.#descriptor, name, options, () => this.#ports.delete(ref));
     const ref = new WeakRef(opened);

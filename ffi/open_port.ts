@@ -102,6 +102,9 @@ export interface PortOptions extends InterfaceChoice {
   headerLength?: number | undefined;
 }
 
+/** What most ports are opened with. */
+export const NO_OPTIONS: PortOptions = {};
+
 const MAX_U16 = 0xffff;
 const MAX_U32 = 0xffffffff;
 
@@ -112,7 +115,8 @@ export function openPort(
   options: PortOptions,
   onClose: (port: Port) => void,
 ): Port {
-  const portName = withOptions(parsePortName(name), options);
+  const parsed = parsePortName(name);
+  const portName = options === NO_OPTIONS ? parsed : withOptions(parsed, options);
   if (options.headerLength !== undefined) checkHeaderLength(options.headerLength);
   if (portName.share !== undefined) {
     portName.memoryId = readPools(control, portName.share).memoryId;

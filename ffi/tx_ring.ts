@@ -33,7 +33,8 @@ function nextNumber(): number {
  * `#stamps` says what each slot's buffer holds. Others who could write are: this program through
  * `bytes()` and `swap()`, which tell us, and through `region`, whose `exposed` tells us; other descriptors bound to the same ring, which leave
  * their number in the room for locks at the end of the ring's header; the other end of a pipe, so
- * rings of pipes have no stamps.
+ * rings of pipes have no stamps. Nor has a ring that has sent no template: that memory would make V8
+ * collect garbage between the first port and the first packet.
  */
 export class TxRing extends Ring {
   /** "tx". */
@@ -41,8 +42,10 @@ export class TxRing extends Ring {
   readonly #region: Region;
   readonly #firstSlot: number;
   readonly #ownerWord: number;
-  readonly #owner = crypto.getRandomValues(new Uint32Array(1))[0] | 1;
-  readonly #stamps: Uint32Array | null;
+  /** Not from `crypto`: that takes a millisecond to load, and nobody gains by guessing it. */
+  readonly #owner = Math.random() * 2 ** 32 | 1;
+  #stamps: Uint32Array | undefined;
+  readonly #isPipe: boolean;
   /** What slots point at: kept until they point at something else. */
   readonly #indirect = new Map<number, Uint8Array>();
   /** Where `put()` left head, and a tail that was seen: a bound that needs no atomic load. */
@@ -55,7 +58,13 @@ export class TxRing extends Ring {
     this.#region = place.region;
     this.#firstSlot = (place.offset + RING.slots) / 4;
     this.#ownerWord = (place.offset + RING.size) / 4 - 1;
-    this.#stamps = isPipe ? null : new Uint32Array(this.slots);
+    this.#isPipe = isPipe;
+  }
+
+  /** The stamps, if they can be relied upon. */
+  #usableStamps(): Uint32Array | null {
+    if (this.#isPipe || this.#region.exposed) return null;
+    return this.#stamps ??= new Uint32Array(this.slots);
   }
 
   /** Bytes of the longest packet that one slot can hold. */
@@ -143,7 +152,7 @@ export class TxRing extends Ring {
     const offset = this.bufferBase + u32[word] * this.bufferSize;
     u8.set(bytes, this.hasOffsets ? offset + this.packetOffset(slot) : offset);
     u32[word + 1] = lengthAndFlags;
-    if (this.#stamps !== null) this.#stamps[slot] = 0;
+    if (this.#stamps !== undefined) this.#stamps[slot] = 0;
   }
 
   /**
@@ -162,7 +171,7 @@ export class TxRing extends Ring {
     const { u32, u8 } = this.#region;
     const { bufferBase, bufferSize, slots } = this;
     const { length } = frame;
-    const stamps = this.#region.exposed ? null : this.#stamps;
+    const stamps = this.#usableStamps();
     let slot = this.head;
     for (let i = 0; i < count; i++) {
       const word = this.#firstSlot + slot * SLOT_WORDS;
@@ -190,7 +199,7 @@ export class TxRing extends Ring {
     this.#claim();
     const { u32, u8 } = this.#region;
     const { bufferBase, bufferSize, slots } = this;
-    const stamps = this.#region.exposed ? null : this.#stamps;
+    const stamps = this.#usableStamps();
     const stamp = numberOf(template);
     let slot = this.head;
     for (let i = 0; i < count; i++) {
@@ -249,7 +258,7 @@ export class TxRing extends Ring {
   protected override touched(slot: number): void {
     if (this.#region.closed) return;
     this.#claim();
-    if (this.#stamps !== null) this.#stamps[slot] = 0;
+    if (this.#stamps !== undefined) this.#stamps[slot] = 0;
   }
 
   /** Makes us the one who wrote last; if it was another, its buffers are not as we left them. */

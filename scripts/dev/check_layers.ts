@@ -159,7 +159,7 @@ function checkSymbols(): void {
   const declared = new Set(
     [...header.matchAll(/^VALET_API[^(]*?\b(valet_\w+)\(/gm)].map((m) => m[1]),
   );
-  const listed = new Set([...table.matchAll(/^ {2}(valet_\w+): \{/gm)].map((m) => m[1]));
+  const listed = new Set([...table.matchAll(/^ {4}(valet_\w+): \{/gm)].map((m) => m[1]));
   // The same functions once more, on another thread
   for (const name of listed) if (name.endsWith("_async")) listed.delete(name);
   for (const name of declared) {

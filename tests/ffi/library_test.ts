@@ -190,3 +190,58 @@ await Netmap.prepare(JSON.parse(Deno.args[0] ?? "{}"));
     assert.match(wrongSum.errors, /RangeError: .*sha256 must be 64 hexadecimal digits, not "12"/);
   });
 });
+
+/** Opens two ports and passes a packet on. */
+const PASS = `
+import { LookupTable, Netmap } from "valet:mod.ts";
+import { loadLibrary } from "valet:ffi/library.ts";
+using netmap = Netmap.open({ backend: "embedded" });
+using a = netmap.open("vale0:a");
+using b = netmap.open("vale0:b");
+a.send(new Uint8Array(60).fill(0xff));
+console.log([...b.receive()].length);
+`;
+
+Deno.test("a script that sends and receives makes no more functions ready than it needs", async () => {
+  const { output, errors } = await runScript(
+    `${PASS}
+const { functions } = loadLibrary();
+console.log(Object.keys(functions).sort().join(" "));
+b.poll("read", 0);
+console.log(Object.hasOwn(functions, "valet_poll"), Object.hasOwn(functions, "valet_tap_open"));
+`,
+    ["--allow-ffi"],
+  );
+  assert.equal(errors, "");
+  assert.deepEqual(output.split("\n"), [
+    "1",
+    "valet_abi valet_backend valet_close valet_control valet_map valet_open valet_rxsync valet_txsync",
+    "true false",
+    "",
+  ]);
+});
+
+Deno.test("functions can be had that are first used when the library's file has gone", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const library = `${folder}/libvalet.so`;
+    await Deno.copyFile(builtLibraryPath()!, library);
+    const { output, errors } = await runScript(
+      `${PASS}
+const { path } = loadLibrary();
+Deno.removeSync(path);
+Deno.writeTextFileSync(path, "this is no library");
+console.log(b.poll("read", 0), await b.wait({ timeoutMs: 1 }), path);
+const table = new LookupTable({ key: [32] });
+table.set(1, 2);
+console.log(table.get(1));
+`,
+      ["-A"],
+      { VALET_LIB: library },
+    );
+    assert.equal(errors, "");
+    assert.equal(output, `1\n0 false ${library}\n2\n`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { RegisterMode } from "../../ffi/constants.ts";
+import { readPortName } from "../../ffi/port_grammar.ts";
+import { complete } from "../../ffi/port_parts.ts";
 import {
   formatPortName,
   parsePortName,
@@ -179,6 +181,20 @@ Deno.test("parsePortName() reads share, extmem and offset", () => {
     name: "eth0",
     offset: { initial: 2, bits: 16 },
   });
+});
+
+Deno.test("parsePortName() reads plain ports of bridges as it would with the whole grammar", () => {
+  for (const bridge of ["vale", "vale0", "vale_a9", `vale${"b".repeat(11)}`, "Vale0"]) {
+    for (const name of ["a", "0", "_", "A_9", "p".repeat(15)]) {
+      const text = `${bridge}:${name}`;
+      if (bridge === "Vale0") assert.throws(() => parsePortName(text), SyntaxError);
+      else assert.deepEqual(parsePortName(text), complete(readPortName(text), text));
+    }
+    assert.throws(() => parsePortName(`${bridge}:`), SyntaxError);
+    assert.throws(() => parsePortName(`${bridge}:${"p".repeat(16)}`), SyntaxError);
+    assert.throws(() => parsePortName(`${bridge}:a\n`), SyntaxError);
+    assert.throws(() => parsePortName(`${bridge}${"c".repeat(12)}:a`), SyntaxError);
+  }
 });
 
 Deno.test("parsePortName() tells bridge, interface and pipe apart", () => {

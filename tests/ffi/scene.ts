@@ -1,9 +1,7 @@
 /** What tests of the typed modules share: an engine of their own, and frames. */
 
-import { loadLibrary } from "../../ffi/library.ts";
+import "../load_library.ts";
 import { Netmap } from "../../mod.ts";
-
-loadLibrary(); // here, so that no test is told that it left it open
 
 let count = 0;
 

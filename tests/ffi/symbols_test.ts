@@ -1,10 +1,17 @@
 // Shows that ffi/symbols.ts and ffi/message.ts say what the headers in c/ say.
 
 import assert from "node:assert/strict";
-import { ABI, LOOKUP_CALLBACK, SYMBOLS } from "../../ffi/symbols.ts";
+import { ABI, LOOKUP_CALLBACK, SYMBOL_GROUPS } from "../../ffi/symbols.ts";
 import { ATTACH, BRIDGE, LOOKUP, PORT, TABLE, ValetRequest } from "../../ffi/message.ts";
 import { DROP_CAUSES } from "../../ffi/info.ts";
 import { builtLibraryPath } from "../../ffi/build.ts";
+
+/** All functions; none is in two groups. */
+const SYMBOLS: Record<string, Deno.ForeignFunction> = {};
+for (const [name, symbol] of Object.values(SYMBOL_GROUPS).flatMap((it) => Object.entries(it))) {
+  assert.ok(!(name in SYMBOLS), name);
+  SYMBOLS[name] = symbol;
+}
 
 function header(path: string): string {
   const text = Deno.readTextFileSync(new URL(`../../c/${path}`, import.meta.url));
@@ -30,25 +37,27 @@ Deno.test("symbols.ts declares each function of valet.h with its types", () => {
   assert.ok(functions.length > 10);
   const declared = new Set(Object.keys(SYMBOLS));
   for (const [, result, name, parameters] of functions) {
-    const symbol = SYMBOLS[name as keyof typeof SYMBOLS];
+    const symbol = SYMBOLS[name];
     assert.ok(symbol !== undefined, `${name} is missing in symbols.ts`);
     const types = parameters === "void" ? [] : parameters.split(",").map(typeOf);
     assert.deepEqual(symbol.parameters, types, name);
     assert.equal(symbol.result, result.includes("*") ? "pointer" : typeOf(result), name);
     declared.delete(name);
   }
-  assert.deepEqual([...declared], [
+  assert.deepEqual([...declared].sort(), [
     "valet_config_async",
     "valet_control_async",
+    "valet_daemon_ask_async",
     "valet_poll_async",
+    "valet_serve_wait_async",
     "valet_sync_loop_stop_async",
     "valet_sync_loop_wait_async",
-    "valet_daemon_ask_async",
-    "valet_serve_wait_async",
   ]);
-  assert.deepEqual(SYMBOLS.valet_poll_async.parameters, SYMBOLS.valet_poll.parameters);
-  assert.deepEqual(SYMBOLS.valet_daemon_ask_async.parameters, SYMBOLS.valet_daemon_ask.parameters);
-  assert.deepEqual(SYMBOLS.valet_serve_wait_async.parameters, SYMBOLS.valet_serve_wait.parameters);
+  for (const name of declared) {
+    const { parameters, result } = SYMBOLS[name.replace("_async", "")];
+    assert.deepEqual(SYMBOLS[name].parameters, parameters, name);
+    assert.deepEqual(SYMBOLS[name].result, result, name);
+  }
 });
 
 Deno.test("symbols.ts is for the ABI of valet.h", () => {
