@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "../engine/csb_mode.h"
+#include "../engine/line.h"
 #include "../engine/thread_life.h"
 #include "backend.h"
 #include "config.h"
@@ -46,7 +47,7 @@ static struct engines engines = ENGINES_INITIALIZER(&host);
 
 static int embedded_open(const char *instance, void **descriptor)
 {
-	struct embedded *embedded = calloc(1, sizeof(*embedded));
+	struct embedded *embedded = line_alloc(sizeof(*embedded));
 	int rc;
 
 	if (!embedded)

@@ -46,6 +46,8 @@ static struct room lease_take(struct ring *ring, uint32_t wanted)
 	if (room.left > free)
 		room.left = free;
 	room.at = ring->leased;
+	if (!ring->lease_count)
+		ring->lease_first = 0; /* in the lock's cache line */
 	room.lease = (ring->lease_first + ring->lease_count) % RING_LEASES;
 	ring->leased += room.left;
 	if (ring->leased >= ring->slots)

@@ -177,15 +177,21 @@ int descriptor_sync(struct descriptor *descriptor, enum direction direction)
 {
 	/* Pairs with the release at the end of REGISTER, which another thread may have done. */
 	struct port *port = load_acquire(&descriptor->port);
+	struct ring *ring, *end;
 	int rc = 0;
 
 	if (!port)
 		return -ENXIO;
 	if (load_acquire(&descriptor->csb_mode))
 		return -EBUSY;
-	for (uint32_t i = descriptor->first[direction]; i < descriptor->last[direction]; i++) {
-		struct ring *ring = &port->rings[direction][i];
-		int one = direction == TX ? ring_txsync(ring) : ring_rxsync(ring);
+	ring = descriptor->rings[direction];
+	end = ring + (descriptor->last[direction] - descriptor->first[direction]);
+	for (; ring < end; ring++) {
+		int one;
+
+		ring_fetch(ring);
+		__builtin_prefetch(port);
+		one = direction == TX ? ring_txsync(ring) : ring_rxsync(ring);
 
 		/* One ring's trouble does not keep the others from their sync. */
 		if (one < 0 || rc == 0)

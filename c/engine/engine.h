@@ -41,14 +41,17 @@ struct engine {
 
 /* An open("/dev/netmap"). The rings bound to it are first[d] to last[d] - 1. */
 struct descriptor {
-	struct engine *engine;
+	/* What syncs read: one cache line, where its host has aligned it. */
+	struct engine *engine __attribute__((aligned(LINE_BYTES)));
+	struct port *port; /* NULL before REGISTER; set once */
+	struct ring *rings[2]; /* the first of each direction, as `first` says */
+	uint32_t first[2], last[2];
+	uint32_t csb_mode; /* a sync loop does the syncs: see csb_mode.h */
+
 	uint64_t *tokens; /* of exclusive bridges, that it has presented */
 	uint32_t token_count;
-	struct port *port; /* NULL before REGISTER; set once */
 	uint64_t if_offset; /* of its netmap_if in the region */
-	uint32_t first[2], last[2];
 	uint64_t flags; /* NR_* */
-	uint32_t csb_mode; /* a sync loop does the syncs: see csb_mode.h */
 	int memory_fd; /* file of the request's EXTMEM option, from another process; -1: none */
 	uint32_t pid; /* of the process that has it; 0: this one. The host's to set */
 	const struct valet_opt_interface *interface; /* of its REGISTER in progress; or NULL */

@@ -233,7 +233,9 @@ found:
 		__atomic_fetch_add(&port->unopened_drops, packets, __ATOMIC_RELAXED);
 		return OUTLET_NONE;
 	}
-	return outlet_for(batch, &rings[to_ring % port->count[RX]]);
+	rings += to_ring % port->count[RX];
+	ring_fetch(rings);
+	return outlet_for(batch, rings);
 }
 
 /* Where the packet's copy goes: it reaches no port twice. */

@@ -6,6 +6,7 @@
 
 #include "buffers.h"
 #include "engine.h"
+#include "line.h"
 #include "monitor.h"
 
 static uint32_t bounded(uint32_t value, uint32_t standard, uint32_t most)
@@ -31,7 +32,7 @@ void port_shape_bound(struct port_shape *shape, uint32_t rings_max, uint32_t tx_
 int port_create(struct engine *engine, const char *name, enum valet_port_kind kind,
 		const struct port_shape *shape, struct region *region, struct port **out)
 {
-	struct port *port = calloc(1, sizeof(*port));
+	struct port *port = line_alloc(sizeof(*port));
 	int rc;
 
 	if (!port)
@@ -98,8 +99,8 @@ static void ring_setup(struct port *port, struct ring *ring, enum direction dire
 	ring->buffer_bytes = buffers->object_bytes;
 	ring->buffer_count = buffers->objects;
 	ring->slots = port->slots[direction];
-	ring->index = index;
-	ring->direction = direction;
+	ring->index = (uint16_t)index;
+	ring->direction = (uint8_t)direction;
 	if (port->kind == VALET_PORT_HARDWARE && direction == RX)
 		ring->monitored = MONITORED_FORWARD;
 	/* Those of an attached NIC are synced by a thread of the host. */
@@ -144,10 +145,9 @@ int port_rings_make(struct port *port)
 		return region_short_of(port->region, POOL_RING, all);
 	if (all && ring_bytes(slots) > pool->object_bytes)
 		return region_too_small(port->region, POOL_RING, ring_bytes(slots));
-	rings = aligned_alloc(64, (all + 1) * sizeof(*rings));
+	rings = line_alloc((all + 1) * sizeof(*rings));
 	if (!rings)
 		return -ENOMEM;
-	memset(rings, 0, all * sizeof(*rings));
 	rc = make_objects(port, rings);
 	if (rc < 0) {
 		rings_free(port, rings);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A port: its rings, its region, and where it is attached. Everything here is changed under the
- * engine's control lock only; what the packets' path reads of it without the lock is marked.
+ * engine's control lock only; what the packets' path reads of it without the lock comes first.
  */
 #ifndef VALET_PORT_H
 #define VALET_PORT_H
@@ -19,21 +19,24 @@ struct hardware;
 struct nic;
 
 struct port {
-	struct engine *engine;
-	char name[NETMAP_REQ_IFNAMSIZ]; /* "vale0:a", "vi0", "vale0:a{1" */
+	/* The packets' path: what it reads of a port is one cache line. */
+	struct engine *engine __attribute__((aligned(LINE_BYTES)));
+	struct ring *rings[2]; /* NULL until first opened */
+	struct bridge *bridge; /* with acquire; NULL when not attached */
+	uint32_t count[2]; /* rings, by direction */
+	uint32_t index; /* on the bridge */
 	enum valet_port_kind kind;
+	uint32_t header_bytes; /* virtio-net header in front of each frame */
+	uint32_t ended; /* what a monitor watched has been closed, or the interface is gone */
+	uint64_t unopened_drops; /* packets for it before it had rings */
+
+	char name[NETMAP_REQ_IFNAMSIZ]; /* "vale0:a", "vi0", "vale0:a{1" */
 	uint32_t references; /* descriptors, views, the interface list, pipe ends, being attached */
 	uint32_t opens; /* descriptors bound to it */
 	uint32_t views; /* of a bridge, that it is in */
 	struct region *region;
-	uint32_t count[2], slots[2]; /* rings and slots per ring, by direction */
+	uint32_t slots[2]; /* per ring, by direction */
 	uint32_t host_count[2]; /* rings of the host's stack, behind those */
-	struct ring *rings[2]; /* NULL until first opened; the packets' path */
-
-	struct bridge *bridge; /* the packets' path, with acquire; NULL when not attached */
-	uint32_t index; /* on it; the packets' path */
-	uint64_t unopened_drops; /* packets for it before it had rings; the packets' path */
-	uint32_t header_bytes; /* virtio-net header in front of each frame; the packets' path */
 	uint32_t mtu; /* of an interface, in bytes; 0: it is none; the packets' path */
 	int auto_delete; /* persistent, but made for a pipe: goes with its last pipe */
 
@@ -46,7 +49,6 @@ struct port {
 	struct port *watched; /* by a monitor; NULL when that has been closed */
 	int zero_copy, watches[2]; /* of a monitor */
 	uint32_t strip_bytes; /* of a monitor: headers of the watched port that it does not show */
-	uint32_t ended; /* what a monitor watched has been closed, or the interface is gone; the packets' path */
 
 	struct port *next; /* in the engine's list of its kind */
 

@@ -177,6 +177,8 @@ static int bind_rings(struct descriptor *descriptor, struct port *port,
 		return_buffers(descriptor, port);
 		return rc;
 	}
+	for (int d = RX; d <= TX; d++)
+		descriptor->rings[d] = &port->rings[d][descriptor->first[d]];
 	extra_take(descriptor, port, extra_buffers);
 	count_opens(descriptor, port, exclusive);
 	descriptor->flags = reg->nr_flags;

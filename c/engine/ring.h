@@ -16,6 +16,7 @@
 #include "../uapi/netmap.h"
 #include "../uapi/valet_requests.h"
 #include "barrier.h"
+#include "line.h"
 
 struct port;
 struct bridge_view;
@@ -31,47 +32,51 @@ struct lease {
 	uint32_t done;
 };
 
+/*
+ * By who touches it, in cache lines: of a port that has been silent each costs its time anew, and a
+ * batch needs three of its own ring and three of each ring that it goes to.
+ */
 struct ring {
-	/* Fixed once the rings are made. */
-	struct netmap_ring *shared;
+	/* Fixed once the rings are made, but for the last three, which hardly ever change. */
+	struct netmap_ring *shared __attribute__((aligned(LINE_BYTES)));
 	struct port *port;
 	struct ring *peer; /* pipes: the ring at the other end */
 	uint8_t *buffers; /* buffer 0 */
 	uint32_t buffer_bytes, buffer_count;
 	uint32_t slots;
-	uint32_t index; /* among the port's rings of its direction */
-	enum direction direction;
-	uint32_t remote; /* the application is another process: see csb.h */
-
-	/* Under the control lock, set while nobody can sync; see buffers.h. */
-	uint32_t *own; /* the buffer that each slot began with; NULL: it has none, or the peer's */
-	struct ring *next_in_region;
-
+	uint16_t index; /* among the port's rings of its direction */
+	uint8_t direction; /* enum direction */
+	uint8_t remote; /* the application is another process: see csb.h */
 	/* See offsets.h. Set under the control lock, the mask last; the packets' path. */
 	uint64_t offset_mask; /* of slot.ptr: the offset. 0: packets begin where buffers do */
-	uint64_t offset_max; /* bytes; a larger one is taken for this */
+	uint32_t monitored; /* MONITORED_*: what `monitor_lock` guards is worth a look */
+	/* Sleepers. Remote rings: those who can be signalled; csb->appl_need_kick says whether to. */
+	uint32_t waiting; /* how many */
 
 	/* For the one who syncs. */
-	struct spinlock busy __attribute__((aligned(64)));
+	struct spinlock busy __attribute__((aligned(LINE_BYTES)));
 	uint32_t hwcur; /* RX: read by senders, with acquire */
 	uint32_t opens; /* descriptors bound to it; written under the control lock */
-	uint32_t exclusive; /* one of them will not share; under the control lock */
 	uint32_t csb_mode; /* head and cur are those below, of the one who syncs */
 	uint32_t csb_head, csb_cur;
 	uint32_t handed_over; /* TX of an interface opened by name: head of the last sync */
 	uint32_t in_script; /* TX: the holder of `busy` waits for a script's lookup */
 	struct bridge_view *using; /* TX: what a forward in progress looks at; see bridge.c */
 	uint64_t packets, bytes; /* TX: taken. RX: delivered, under `lease` */
-	uint64_t resets; /* times that head or cur was not legal */
-	uint64_t drops[VALET_DROP_CAUSES];
 
 	/* RX: for those who send to it. Pipes: written by the other end. */
-	struct spinlock lease __attribute__((aligned(64)));
+	struct spinlock lease __attribute__((aligned(LINE_BYTES)));
 	uint32_t hwtail; /* first slot not filled yet */
 	uint32_t leased; /* first slot that no sender has leased */
 	uint32_t lease_first, lease_count;
-	uint32_t monitored; /* MONITORED_*: what `monitor_lock` guards is worth a look */
 	struct lease leases[RING_LEASES];
+
+	/* What is not looked at for every batch. */
+	uint64_t resets; /* times that head or cur was not legal; under `busy` */
+	uint64_t drops[VALET_DROP_CAUSES];
+	uint64_t offset_max; /* bytes; a larger one is taken for this */
+	struct waiter_link *waiters;
+	struct spinlock waiting_lock;
 
 	/* Remote: the last request that was served, and who is serving. */
 	struct spinlock serving;
@@ -83,11 +88,10 @@ struct ring {
 	struct ring *next_copy[2];
 	struct ring *exchange; /* the first zero-copy monitor's */
 
-	/* Sleepers. Remote rings: those who can be signalled; csb->appl_need_kick says whether to.
-	 */
-	struct spinlock waiting_lock;
-	uint32_t waiting; /* how many */
-	struct waiter_link *waiters;
+	/* Under the control lock, set while nobody can sync; see buffers.h. */
+	uint32_t *own; /* the buffer that each slot began with; NULL: it has none, or the peer's */
+	struct ring *next_in_region;
+	uint32_t exclusive; /* a descriptor will not share it */
 };
 
 /* What a sync is about, where a sync loop does it: see csb_mode.h. */
@@ -96,6 +100,17 @@ struct ring_pointers {
 	uint32_t hwcur, hwtail; /* out: the engine's */
 	uint32_t slots; /* out */
 };
+
+/*
+ * Asks for what a batch touches of a ring, before it waits for any of it. With the order of the fields
+ * above: 6 % more packets between 1,000 ports that take turns.
+ */
+static inline void ring_fetch(const struct ring *ring)
+{
+	__builtin_prefetch(ring, 1);
+	__builtin_prefetch(&ring->busy, 1);
+	__builtin_prefetch(&ring->lease, 1);
+}
 
 /* Slots from `from` forward to `to`. */
 static inline uint32_t ring_distance(const struct ring *ring, uint32_t from, uint32_t to)

@@ -10,6 +10,7 @@
 
 #include "../backend/memory.h"
 #include "../engine/config.h"
+#include "../engine/line.h"
 #include "../message.h"
 #include "client_memory.h"
 #include "remote_lookup.h"
@@ -17,7 +18,7 @@
 
 struct session *session_make(struct server *server, int socket, uint32_t pid)
 {
-	struct session *session = calloc(1, sizeof(*session));
+	struct session *session = line_alloc(sizeof(*session));
 
 	if (!session)
 		return NULL;
