@@ -21,7 +21,7 @@
  * not crash. A later region of the same size gets it again.
  */
 struct stretch {
-	struct stretch *next;
+	struct stretch *next; /* of its list: see below */
 	uint8_t *base;
 	uint64_t bytes;
 	uint32_t region; /* id of the region in it; 0 = free */
@@ -31,13 +31,62 @@ struct stretch {
 	int is_foreign; /* an application's own: neither mapped nor to be used again */
 };
 
+enum { LISTS = 1024 };
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct stretch *stretches;
+static struct stretch *in_use[LISTS]; /* by region */
+static struct stretch *unused[LISTS]; /* by size */
 static uint32_t regions;
+
+/* ---- lists ---- */
+
+static struct stretch **list_of(uint32_t region)
+{
+	return &in_use[region % LISTS];
+}
+
+static struct stretch **unused_list(uint64_t bytes)
+{
+	return &unused[(bytes >> 12) % LISTS];
+}
+
+static void put(struct stretch **list, struct stretch *stretch)
+{
+	stretch->next = *list;
+	*list = stretch;
+}
+
+/* The stretch that the region is in, or NULL. */
+static struct stretch *stretch_of(uint32_t region)
+{
+	struct stretch *stretch = region ? *list_of(region) : NULL;
+
+	while (stretch && stretch->region != region)
+		stretch = stretch->next;
+	return stretch;
+}
+
+static struct stretch *take(struct stretch **at)
+{
+	struct stretch *stretch = *at;
+
+	*at = stretch->next;
+	return stretch;
+}
+
+/* Gives it a region. It is in no list. */
+static void stretch_use(struct stretch *stretch, struct region *region)
+{
+	region->base = stretch->base;
+	region->id = stretch->region = ++regions;
+	put(list_of(region->id), stretch);
+}
+
+/* ---- memory of the engine's own ---- */
 
 static struct stretch *stretch_map(uint64_t bytes)
 {
-	struct stretch *stretch = malloc(sizeof(*stretch));
+	struct stretch *stretch = calloc(1, sizeof(*stretch));
 
 	if (!stretch)
 		return NULL;
@@ -49,32 +98,31 @@ static struct stretch *stretch_map(uint64_t bytes)
 		return NULL;
 	}
 	stretch->bytes = bytes;
-	stretch->region = 0;
 	stretch->fd = -1;
-	stretch->offset = 0;
-	stretch->is_guarded = stretch->is_foreign = 0;
-	stretch->next = stretches;
-	stretches = stretch;
 	return stretch;
 }
 
-/* A free stretch of that size. Caller holds the lock. */
+/* A free stretch of that size, for stretch_use() or give_up(). Caller holds the lock. */
 static struct stretch *stretch_find(uint64_t bytes)
 {
-	for (struct stretch *stretch = stretches; stretch; stretch = stretch->next)
-		if (!stretch->region && !stretch->is_foreign && stretch->bytes == bytes)
-			return stretch;
+	for (struct stretch **at = unused_list(bytes); *at; at = &(*at)->next)
+		if ((*at)->bytes == bytes)
+			return take(at);
 	return stretch_map(bytes);
 }
 
-static void stretch_use(struct stretch *stretch, struct region *region, uint64_t buffers_offset)
+/* Back to the free ones. */
+static void give_up(struct stretch *stretch)
 {
-	region->base = stretch->base;
-	region->id = stretch->region = ++regions;
-	/*
-	 * Where huge pages are given unasked, opening a port would take 2 MB for its interfaces and
-	 * rings. Advice only: without it there is more memory in use.
-	 */
+	put(unused_list(stretch->bytes), stretch);
+}
+
+/*
+ * Where huge pages are given unasked, opening a port would take 2 MB for its interfaces and rings.
+ * Advice only: without it there is more memory in use.
+ */
+static void keep_small(const struct region *region, uint64_t buffers_offset)
+{
 	madvise(region->base, buffers_offset, MADV_NOHUGEPAGE);
 }
 
@@ -84,8 +132,10 @@ int memory_region_map(struct region *region, uint64_t buffers_offset)
 
 	pthread_mutex_lock(&lock);
 	stretch = stretch_find(region->bytes);
-	if (stretch)
-		stretch_use(stretch, region, buffers_offset);
+	if (stretch) {
+		stretch_use(stretch, region);
+		keep_small(region, buffers_offset);
+	}
 	pthread_mutex_unlock(&lock);
 	return stretch ? 0 : -ENOMEM;
 }
@@ -118,18 +168,22 @@ int memory_region_map_shared(struct region *region, uint64_t buffers_offset)
 		goto out;
 	fd = sealed_memory(region->bytes);
 	rc = fd;
-	if (fd < 0)
+	if (fd < 0) {
+		give_up(stretch);
 		goto out;
+	}
 	/* In the place of the private memory, whose addresses these are for ever. */
 	if (mmap(stretch->base, stretch->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
 		 0) == MAP_FAILED) {
 		rc = -errno;
 		close(fd);
+		give_up(stretch);
 		goto out;
 	}
 	stretch->fd = fd;
 	stretch->offset = 0;
-	stretch_use(stretch, region, buffers_offset);
+	stretch_use(stretch, region);
+	keep_small(region, buffers_offset);
 	rc = 0;
 out:
 	pthread_mutex_unlock(&lock);
@@ -220,23 +274,13 @@ int memory_region_adopt(struct region *region, const struct memory_source *sourc
 	struct stretch *stretch;
 
 	pthread_mutex_lock(&lock);
-	for (stretch = stretches; stretch; stretch = stretch->next)
-		if (stretch->is_foreign && !stretch->region)
-			break;
-	if (!stretch) {
-		stretch = calloc(1, sizeof(*stretch));
-		if (stretch) {
-			stretch->next = stretches;
-			stretches = stretch;
-		}
-	}
+	stretch = calloc(1, sizeof(*stretch));
 	if (stretch) {
 		stretch->base = (uint8_t *)(uintptr_t)source->address;
 		stretch->bytes = source->bytes;
 		stretch->fd = -1;
 		stretch->is_foreign = 1;
-		region->base = stretch->base;
-		region->id = stretch->region = ++regions;
+		stretch_use(stretch, region);
 	}
 	pthread_mutex_unlock(&lock);
 	return stretch ? 0 : -ENOMEM;
@@ -260,8 +304,10 @@ int memory_region_adopt_shared(struct region *region, const struct memory_source
 		goto out;
 	rc = -EFAULT;
 	if (mmap(stretch->base, stretch->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-		 (off_t)source->address) == MAP_FAILED)
+		 (off_t)source->address) == MAP_FAILED) {
+		give_up(stretch);
 		goto out;
+	}
 	stretch->fd = fd;
 	stretch->offset = source->address;
 	rc = guard_add(stretch->base, stretch->bytes);
@@ -271,8 +317,7 @@ int memory_region_adopt_shared(struct region *region, const struct memory_source
 		fd = -1;
 		goto out;
 	}
-	region->base = stretch->base;
-	region->id = stretch->region = ++regions;
+	stretch_use(stretch, region);
 	fd = -1;
 out:
 	pthread_mutex_unlock(&lock);
@@ -287,9 +332,10 @@ int memory_in_use(const void *base, uint64_t bytes)
 	int used = 0;
 
 	pthread_mutex_lock(&lock);
-	for (struct stretch *stretch = stretches; stretch; stretch = stretch->next)
-		used |= stretch->is_foreign && stretch->region && stretch->base >= start &&
-			stretch->base < start + bytes;
+	for (int i = 0; i < LISTS; i++)
+		for (struct stretch *stretch = in_use[i]; stretch; stretch = stretch->next)
+			used |= stretch->is_foreign && stretch->base >= start &&
+				stretch->base < start + bytes;
 	pthread_mutex_unlock(&lock);
 	return used;
 }
@@ -304,19 +350,21 @@ void memory_give(void *base, uint64_t bytes)
 	stretch->bytes = bytes;
 	stretch->fd = -1;
 	pthread_mutex_lock(&lock);
-	stretch->next = stretches;
-	stretches = stretch;
+	give_up(stretch);
 	pthread_mutex_unlock(&lock);
 }
 
 /* ---- giving back ---- */
 
-/* Private memory again, of which nothing is touched. */
+/* Private memory again, of which nothing is touched; free, as it is in no other list. */
 static void stretch_free(struct stretch *stretch)
 {
 	stretch->region = 0;
-	if (stretch->is_foreign)
+	if (stretch->is_foreign) {
+		free(stretch);
 		return;
+	}
+	give_up(stretch);
 	if (stretch->is_guarded)
 		guard_remove(stretch->base);
 	stretch->is_guarded = 0;
@@ -335,15 +383,14 @@ static void stretch_free(struct stretch *stretch)
 
 void memory_region_unmap(struct region *region)
 {
-	int foreign = 0;
+	struct stretch **at;
+	int foreign;
 
 	pthread_mutex_lock(&lock);
-	for (struct stretch *stretch = stretches; stretch; stretch = stretch->next) {
-		if (stretch->region != region->id)
-			continue;
-		foreign = stretch->is_foreign;
-		stretch_free(stretch);
-	}
+	for (at = list_of(region->id); (*at)->region != region->id;)
+		at = &(*at)->next;
+	foreign = (*at)->is_foreign;
+	stretch_free(take(at));
 	pthread_mutex_unlock(&lock);
 	if (foreign)
 		file_memory_reap();
@@ -351,12 +398,12 @@ void memory_region_unmap(struct region *region)
 
 int memory_region_share(uint32_t id, uint64_t *offset)
 {
+	struct stretch *stretch;
 	int fd = -ENOENT;
 
 	pthread_mutex_lock(&lock);
-	for (struct stretch *stretch = stretches; stretch; stretch = stretch->next) {
-		if (!id || stretch->region != id || stretch->fd < 0)
-			continue;
+	stretch = stretch_of(id);
+	if (stretch && stretch->fd >= 0) {
 		*offset = stretch->offset;
 		fd = fcntl(stretch->fd, F_DUPFD_CLOEXEC, 0);
 		if (fd < 0)
@@ -368,12 +415,12 @@ int memory_region_share(uint32_t id, uint64_t *offset)
 
 int memory_region_address(uint32_t id, uint64_t *out)
 {
+	struct stretch *stretch;
 	int rc = -ENOENT;
 
 	pthread_mutex_lock(&lock);
-	for (struct stretch *stretch = stretches; stretch; stretch = stretch->next) {
-		if (!id || stretch->region != id)
-			continue;
+	stretch = stretch_of(id);
+	if (stretch) {
 		out[0] = (uintptr_t)stretch->base;
 		out[1] = stretch->bytes;
 		rc = 0;

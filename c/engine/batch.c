@@ -47,7 +47,8 @@ static struct batch *make(void)
 		if (batch) {
 			batch->id = batches;
 			store_release(&all[batches], batch);
-			batches++;
+			/* Ordered before the look at a bridge's view: see batches_look_at(). */
+			store_ordered(&batches, batches + 1);
 		}
 	}
 	spin_unlock(&lock);
@@ -63,6 +64,15 @@ struct batch *batch_mine(void)
 			pthread_setspecific(thread_end, mine);
 	}
 	return mine;
+}
+
+int batches_look_at(const struct bridge_view *view)
+{
+	/* A batch that is not counted yet will look for the bridge's view later, and find another. */
+	for (uint32_t i = load_ordered(&batches); i-- > 0;)
+		if (load_ordered(&load_acquire(&all[i])->using) == view)
+			return 1;
+	return 0;
 }
 
 struct batch *batch_by_id(uint32_t id)

@@ -11,6 +11,7 @@
 #include "../uapi/netmap.h"
 #include "../valet_lookup.h"
 
+struct bridge_view;
 struct ring;
 
 #define BATCH_FRAGMENTS 1024 /* further fragments of all packets of a batch */
@@ -59,6 +60,7 @@ struct batch {
 	uint64_t quiet[VALET_BATCH_PACKETS / 64];
 	uint32_t quiets;
 
+	struct bridge_view *using; /* what a forward in progress looks at; see bridge.c */
 	uint32_t id;
 	int in_use; /* the thread is inside a forward */
 	struct batch *next; /* of those without a thread */
@@ -81,6 +83,11 @@ static inline int is_quiet(const struct batch *batch, uint32_t packet)
 
 /* This thread's; NULL when there is no memory. */
 struct batch *batch_mine(void);
+/*
+ * Whether a forward of any thread works with the view. A thread names its view with an ordered store
+ * and then looks whether it is still the bridge's; call this after it no longer is.
+ */
+int batches_look_at(const struct bridge_view *view);
 /* By its number, which never changes; NULL if there is none. */
 struct batch *batch_by_id(uint32_t id);
 

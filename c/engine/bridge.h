@@ -4,8 +4,8 @@
  *
  * The packets' path takes no lock on it. What it needs of the bridge is a view, an immutable
  * snapshot that is replaced as a whole when a port comes or goes or the lookup changes. A sender
- * names the view that it works with in ring->using; a replaced view, and the ports that only it
- * still refers to, are freed when no ring names it. So control never waits for packets (a lookup in
+ * names the view that it works with in its batch; a replaced view is freed when no batch names it, and
+ * a port that has left when the views are gone that have it. So control never waits for packets (a lookup in
  * a script may itself be waiting for the thread that calls control), and packets never wait for
  * control.
  */
@@ -40,7 +40,8 @@ struct lookup {
 
 struct bridge_view {
 	struct bridge *bridge;
-	struct bridge_view *next; /* in the list of replaced views */
+	struct bridge_view *next; /* of those that were replaced, the one before it */
+	struct port *gone; /* ports that have left: no later view has them, by next_gone */
 	struct lookup lookup;
 	uint32_t limit; /* indices are below it */
 	uint32_t count; /* ports */
@@ -65,6 +66,9 @@ struct bridge {
 
 /* Control, under the engine's control lock. */
 
+/* Enters a port where bridge_port_find() looks, and takes it out: bridge_add(), bridge_remove(). */
+void port_names_add(struct engine *engine, struct port *port);
+void port_names_remove(struct engine *engine, struct port *port);
 /* The bridge of that name, or NULL. */
 struct bridge *bridge_find(struct engine *engine, const char *name);
 /* The same, made if need be. -ENOMEM: no more bridges. */

@@ -20,6 +20,7 @@
 #include "region.h"
 
 #define ENGINE_NAME_BYTES 32
+#define PORT_NAMES 1024
 
 struct engine {
 	char name[ENGINE_NAME_BYTES];
@@ -31,9 +32,11 @@ struct engine {
 	struct memory_parameters parameters;
 	struct region *global; /* region 1; NULL: nobody has asked for it yet */
 	struct region *regions; /* the others, newest first */
+	struct region *region[UINT16_MAX + 1]; /* the same by mem_id */
 	struct port *interfaces; /* persistent ports */
 	struct port *pipes; /* masters */
 	struct port *hardware; /* interfaces of the system that are open by name, or have pipes */
+	struct port *named[PORT_NAMES]; /* those on bridges, by a hash of what follows the ':' */
 	uint32_t nics; /* ports that threads of the host may still use */
 	uint32_t bridge_limit; /* bridges ever used are below it */
 	struct bridge bridges[BRIDGES_MAX];

@@ -6,17 +6,53 @@
 #include "hardware.h"
 #include "monitor.h"
 
+/* ---- ports on bridges ---- */
+
+static const char *name_on_bridge(const struct port *port)
+{
+	const char *colon = strchr(port->name, ':');
+
+	return colon ? colon + 1 : port->name;
+}
+
+/* FNV-1a. */
+static struct port **bucket_of(struct engine *engine, const char *name)
+{
+	uint32_t hash = 2166136261u;
+
+	for (; *name; name++)
+		hash = (hash ^ (uint8_t)*name) * 16777619u;
+	return &engine->named[(hash ^ hash >> 16) % PORT_NAMES];
+}
+
+void port_names_add(struct engine *engine, struct port *port)
+{
+	struct port **bucket = bucket_of(engine, name_on_bridge(port));
+
+	port->next_named = *bucket;
+	*bucket = port;
+}
+
+void port_names_remove(struct engine *engine, struct port *port)
+{
+	struct port **at = bucket_of(engine, name_on_bridge(port));
+
+	while (*at != port)
+		at = &(*at)->next_named;
+	*at = port->next_named;
+}
+
 struct port *bridge_port_find(struct bridge *bridge, const char *name)
 {
-	for (uint32_t i = 0; bridge && bridge->view && i < bridge->view->count; i++) {
-		struct port *port = bridge->view->ports[i];
-		const char *colon = strchr(port->name, ':');
-
-		if (port->bridge == bridge && !strcmp(colon ? colon + 1 : port->name, name))
+	if (!bridge)
+		return NULL;
+	for (struct port *port = *bucket_of(bridge->engine, name); port; port = port->next_named)
+		if (port->bridge == bridge && !strcmp(name_on_bridge(port), name))
 			return port;
-	}
 	return NULL;
 }
+
+/* ---- others ---- */
 
 struct port *interface_find(struct engine *engine, const char *name)
 {

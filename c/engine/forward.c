@@ -25,7 +25,7 @@ int bridge_forward_allowed(void)
 /*
  * Names the view that this forward works with, so that control leaves it alone. NULL: not attached.
  */
-static struct bridge_view *view_enter(struct ring *ring)
+static struct bridge_view *view_enter(const struct ring *ring, struct batch *batch)
 {
 	struct port *port = ring->port;
 	struct bridge *bridge;
@@ -38,16 +38,16 @@ static struct bridge_view *view_enter(struct ring *ring)
 		 * Control replaces the view, then looks at `using`; we set it, then look at the
 		 * view.
 		 */
-		store_ordered(&ring->using, view);
+		store_ordered(&batch->using, view);
 		if (!view)
 			return NULL;
 	} while (load_ordered(&bridge->view) != view || load_ordered(&port->bridge) != bridge);
 	return view;
 }
 
-static void view_leave(struct ring *ring)
+static void view_leave(struct batch *batch)
 {
-	store_release(&ring->using, NULL);
+	store_release(&batch->using, NULL);
 }
 
 /* ---- the lookup ---- */
@@ -166,7 +166,7 @@ static int look_up_current(struct bridge_view **view, struct ring *ring, struct 
 	int rc = look_up(*view, ring, batch);
 
 	for (int i = 0; rc == -ESTALE && i < REPLACED_MAX; i++) {
-		*view = view_enter(ring);
+		*view = view_enter(ring, batch);
 		if (!*view)
 			break;
 		rc = look_up(*view, ring, batch);
@@ -461,8 +461,8 @@ static int forward_batch(struct bridge_view **view, struct ring *ring, struct ba
 
 int bridge_forward(struct ring *ring, uint32_t head)
 {
-	struct bridge_view *view = view_enter(ring);
 	struct batch *batch = batch_mine();
+	struct bridge_view *view = view_enter(ring, batch);
 	uint32_t at = ring->hwcur;
 	int rc = 0;
 
@@ -478,7 +478,7 @@ int bridge_forward(struct ring *ring, uint32_t head)
 			rc = -ECANCELED;
 	}
 	batch->in_use = 0;
-	view_leave(ring);
+	view_leave(batch);
 	return rc;
 }
 
@@ -492,7 +492,7 @@ int bridge_forward_frames(struct ring *ring, const struct fragment *frames, uint
 	spin_lock(&ring->busy);
 	if (__builtin_expect(read_once(&ring->monitored), 0))
 		monitors_copy_frames(ring, frames, count);
-	view = view_enter(ring);
+	view = view_enter(ring, batch);
 	batch->in_use = 1;
 	batch->header_bytes = read_once(&ring->port->header_bytes);
 	while (at < count) {
@@ -506,7 +506,7 @@ int bridge_forward_frames(struct ring *ring, const struct fragment *frames, uint
 			rc = -ECANCELED;
 	}
 	batch->in_use = 0;
-	view_leave(ring);
+	view_leave(batch);
 	spin_unlock(&ring->busy);
 	return rc;
 }

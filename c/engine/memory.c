@@ -38,13 +38,8 @@ int engine_region_find(struct engine *engine, uint16_t mem_id, struct region **o
 {
 	if (mem_id == GLOBAL_REGION)
 		return global_region(engine, out);
-	for (struct region *region = engine->regions; region; region = region->next) {
-		if (region->mem_id == mem_id) {
-			*out = region;
-			return 0;
-		}
-	}
-	return -EINVAL;
+	*out = engine->region[mem_id];
+	return *out ? 0 : -EINVAL;
 }
 
 /*
@@ -53,15 +48,12 @@ int engine_region_find(struct engine *engine, uint16_t mem_id, struct region **o
  */
 static uint16_t next_mem_id(struct engine *engine)
 {
-	uint64_t taken[(UINT16_MAX + 1) / 64] = { 3 }; /* 0 and 1 */
 	uint32_t newest = engine->regions ? engine->regions->mem_id : GLOBAL_REGION;
 
-	for (struct region *region = engine->regions; region; region = region->next)
-		taken[region->mem_id / 64] |= 1ull << (region->mem_id % 64);
 	for (uint32_t i = 1; i <= UINT16_MAX; i++) {
 		uint32_t id = (newest + i) & UINT16_MAX;
 
-		if (!(taken[id / 64] >> (id % 64) & 1))
+		if (id > GLOBAL_REGION && !engine->region[id])
 			return (uint16_t)id;
 	}
 	return 0;
@@ -70,7 +62,9 @@ static uint16_t next_mem_id(struct engine *engine)
 static void enter(struct engine *engine, struct region *region)
 {
 	region->next = engine->regions;
-	engine->regions = region;
+	if (region->next)
+		region->next->previous = region;
+	engine->regions = engine->region[region->mem_id] = region;
 }
 
 int engine_region_create(struct engine *engine, const struct port_shape *shape, struct region **out)
@@ -119,13 +113,15 @@ struct region *engine_region_of(struct engine *engine, const struct memory_sourc
 
 void engine_region_put(struct engine *engine, struct region *region)
 {
-	struct region **at = &engine->regions;
-
 	if (--region->references || region == engine->global)
 		return;
-	while (*at != region)
-		at = &(*at)->next;
-	*at = region->next;
+	if (region->previous)
+		region->previous->next = region->next;
+	else
+		engine->regions = region->next;
+	if (region->next)
+		region->next->previous = region->previous;
+	engine->region[region->mem_id] = NULL;
 	region_destroy(region);
 }
 

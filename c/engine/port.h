@@ -33,7 +33,9 @@ struct port {
 	char name[NETMAP_REQ_IFNAMSIZ]; /* "vale0:a", "vi0", "vale0:a{1" */
 	uint32_t references; /* descriptors, views, the interface list, pipe ends, being attached */
 	uint32_t opens; /* descriptors bound to it */
-	uint32_t views; /* of a bridge, that it is in */
+	int is_in_views; /* of a bridge: it is on it, or has left it and a sender may not know yet */
+	struct port *next_gone; /* of those that have left it with the same view */
+	struct port *next_named; /* on a bridge: in the same bucket of engine->named */
 	struct region *region;
 	uint32_t slots[2]; /* per ring, by direction */
 	uint32_t host_count[2]; /* rings of the host's stack, behind those */

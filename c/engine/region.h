@@ -73,7 +73,7 @@ struct region {
 	uint32_t references; /* under the engine's control lock, as all below */
 	uint32_t users; /* descriptors bound to its ports */
 	struct ring *rings; /* that hold buffers of it */
-	struct region *next;
+	struct region *next, *previous; /* of the engine's */
 };
 
 /* The first two buffers are never given to a slot. */

@@ -19,7 +19,6 @@
 #include "line.h"
 
 struct port;
-struct bridge_view;
 struct waiter_link;
 
 enum direction { RX, TX };
@@ -61,7 +60,6 @@ struct ring {
 	uint32_t csb_head, csb_cur;
 	uint32_t handed_over; /* TX of an interface opened by name: head of the last sync */
 	uint32_t in_script; /* TX: the holder of `busy` waits for a script's lookup */
-	struct bridge_view *using; /* TX: what a forward in progress looks at; see bridge.c */
 	uint64_t packets, bytes; /* TX: taken. RX: delivered, under `lease` */
 
 	/* RX: for those who send to it. Pipes: written by the other end. */
