@@ -4,7 +4,6 @@
  * @module
  */
 
-import { resolve } from "node:path";
 import type { BackendName } from "../mod.ts";
 
 /** Exit status of a command. */
@@ -119,12 +118,22 @@ class ProcessContext implements Context {
   }
 
   path(file: string): string {
-    return resolve(this.cwd, file);
+    return absolutePath(this.cwd, file);
   }
 
   env(name: string): string | undefined {
     return environment(name);
   }
+}
+
+/** As resolve() of node:path, which takes 15 ms to load: a tenth of what `vale-ctl` takes in all. */
+export function absolutePath(folder: string, file: string): string {
+  const names: string[] = [];
+  for (const name of (file.startsWith("/") ? file : `${folder}/${file}`).split("/")) {
+    if (name === "..") names.pop();
+    else if (name !== "" && name !== ".") names.push(name);
+  }
+  return `/${names.join("/")}`;
 }
 
 function environment(name: string): string | undefined {

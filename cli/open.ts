@@ -45,8 +45,11 @@ export async function openNetmap(
       // A daemon that was idle may have ended itself since it was found
       if (attempt === ATTEMPTS || !isGone(error)) throw error;
     }
-    const { ensureDaemon } = await import("./daemon/start.ts");
-    await ensureDaemon(context);
+    // By a computed name, so that it is not read where a daemon runs
+    const start: typeof import("./daemon/start.ts") = await import(
+      import.meta.resolve("./daemon/start.ts")
+    );
+    await start.ensureDaemon(context);
   }
 }
 
