@@ -214,6 +214,11 @@ export class StatementBuilder {
     return { op: "if", test, yes, no, position: this.position };
   }
 
+  /** The same where most packets go that way. */
+  usually(test: Expression, yes: readonly Statement[]): Statement {
+    return { op: "if", test, yes, no: [], isUsual: true, position: this.position };
+  }
+
   /** See {@linkcode BlockStatement}. */
   block(label: number, body: readonly Statement[]): Statement {
     return { op: "block", label, body, position: this.position };

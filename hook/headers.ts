@@ -141,7 +141,7 @@ export class Headers {
         build.set(tags, constant(0)),
         build.set(type, this.#load(2, 12)),
         build.loop(loop, MAX_VLAN_TAGS + 1, [
-          build.if(not(isOneOf(get(type), [VLAN, QINQ, QINQ_OLD])), [build.break(loop)]),
+          build.usually(not(isOneOf(get(type), [VLAN, QINQ, QINQ_OLD])), [build.break(loop)]),
           build.if(op("eq", get(tags), MAX_VLAN_TAGS), [build.break(all)]),
           ...(withVlan ? [this.#outermostTag(at)] : []),
           build.set(at, next),
@@ -299,7 +299,7 @@ export class Headers {
       build.set(headers, constant(0)),
       build.block(all, [
         build.loop(loop, MAX_EXTENSION_HEADERS + 1, [
-          build.if(not(isExtension), [build.break(loop)]),
+          build.usually(not(isExtension), [build.break(loop)]),
           build.if(op("eq", get(headers), MAX_EXTENSION_HEADERS), [build.break(all)]),
           build.if(op("lt", get(this.end), op("add", known, 8)), [build.break(all)]),
           build.set(following, this.#load(1, known)),

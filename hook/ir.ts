@@ -283,6 +283,8 @@ export interface IfStatement {
   readonly yes: readonly Statement[];
   /** Used if it is 0. */
   readonly no: readonly Statement[];
+  /** With most packets it is not 0, which compilers may know. */
+  readonly isUsual?: boolean;
   /** Where it is in the source. */
   readonly position: Position;
 }

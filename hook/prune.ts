@@ -30,7 +30,7 @@ function keep(statements: readonly Statement[], reads: ReadonlySet<Local>): Stat
       case "if": {
         const yes = keep(statement.yes, reads), no = keep(statement.no, reads);
         if (yes.length === 0 && no.length > 0) {
-          kept.push({ ...statement, test: not(statement.test), yes: no, no: yes });
+          kept.push({ ...statement, test: not(statement.test), yes: no, no: yes, isUsual: false });
         } else if (yes.length > 0 || hasCall(statement.test)) {
           kept.push({ ...statement, yes, no });
         }
