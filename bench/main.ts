@@ -131,7 +131,7 @@ async function bench(options: Options): Promise<boolean> {
   const results: Result[] = [];
   if (!options.json) out(tableHead(before !== undefined));
   for (const row of rows) {
-    const result = await measureRow(row, setting, results);
+    const result = await measureRow(row, setting);
     results.push(result);
     const comparison = before && compare(before.get(row.name), result);
     if (!options.json) out(tableLine(result, comparison));

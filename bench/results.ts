@@ -17,9 +17,13 @@ export interface ComparedRate {
 
 /** A measured rate; the limit is the loop that only copies. */
 export interface RateResult extends ComparedRate {
-  /** The ratio that design.md asks for; left out when it depends on a row that was not measured. */
+  /** The ratio that design.md asks for. */
   goal?: number;
-  /** What a packet costs compared with another row of the same run, where there is a goal for it. */
+  /** The rate compared with another row's in the same turns, where the goal refers to that. */
+  share?: number;
+  /** That row. */
+  share_of?: string;
+  /** What a packet costs compared with another row's in the same turns, where there is a goal for it. */
   cost?: number;
   /** That row. */
   cost_of?: string;

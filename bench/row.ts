@@ -13,9 +13,9 @@ export interface RateRow {
   program: Program;
   /** Row of the limit loop with the same frame size. */
   limit: `limit.${string}`;
-  /** Least ratio: to `limit`, or to another row's ratio. */
+  /** Least ratio: to `limit`, or to the rate of another row, one in C, in the same turns. */
   goal?: { factor: number; of: string };
-  /** How much a packet may cost, compared with another row of the same run. */
+  /** How much a packet may cost, compared with another row, one in C, in the same turns. */
   cost?: { most: number; of: string };
   /** Only with --all, or when --only names it. */
   isExtra?: boolean;
@@ -122,7 +122,7 @@ export type Row =
 
 /** A goal that is a share of what the limit loop does. */
 export const ofLimit = (factor: number): NonNullable<RateRow["goal"]> => ({ factor, of: "limit" });
-/** A goal that is a share of what the learning bridge does in the same run. */
+/** A goal that is a share of what the learning bridge does in the same turns. */
 export const ofLearning = (factor: number): NonNullable<RateRow["goal"]> => ({
   factor,
   of: "engine.learning.60",

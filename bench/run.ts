@@ -14,7 +14,6 @@ import { median, significant, summary } from "./statistics.ts";
 export async function measureRow(
   row: Row,
   setting: Setting,
-  earlier: readonly Result[],
 ): Promise<Result> {
   try {
     if ("slots" in row) return measureMemory(row, setting);
@@ -26,7 +25,7 @@ export async function measureRow(
     if ("gap_us" in row) return await measureGap(row, setting);
     const problem = row.needs && joinProblem(row.needs);
     if (problem !== undefined) return { name: row.name, skipped: problem };
-    return await measureRate(row, setting, earlier);
+    return await measureRate(row, setting);
   } catch (error) {
     return { name: row.name, error: error instanceof Error ? error.message : String(error) };
   }
@@ -43,13 +42,15 @@ function measureMemory(row: MemoryRow, { built }: Setting): MemoryResult {
   return { name: row.name, bytes, first_bytes, goal: row.below };
 }
 
-async function measureRate(
-  row: RateRow,
-  setting: Setting,
-  earlier: readonly Result[],
-): Promise<RateResult> {
+async function measureRate(row: RateRow, setting: Setting): Promise<RateResult> {
   const beside = Object.entries(row.beside ?? {});
-  const programs = [{ native: row.limit }, row.program, ...beside.map(([, program]) => program)];
+  const others = othersOf(row);
+  const programs = [
+    { native: row.limit },
+    row.program,
+    ...others.map((native) => ({ native })),
+    ...beside.map(([, program]) => program),
+  ];
   const series = programs.map((): number[] => []);
   // To the limit loop before and after: what changes slowly affects both alike
   const ratios: number[] = [], sent: number[] = [];
@@ -67,18 +68,15 @@ async function measureRate(
     ...summary(ratios),
     repetitions: ratios.length,
   };
-  const goal = goalOf(row, earlier);
-  if (goal !== undefined) result.goal = significant(goal);
-  const other = row.cost && ratioOf(row.cost.of, earlier);
-  if (row.cost !== undefined && other !== undefined) {
-    result.cost = significant(other / result.ratio, 3);
-    result.cost_of = row.cost.of;
-    result.cost_goal = row.cost.most;
-  }
+  const shareOf = (name: string): number => {
+    const rates = series[others.indexOf(name) + 2];
+    return median(series[1].map((mpps, turn) => mpps / rates[turn]));
+  };
+  setGoals(result, row, shareOf);
   if (row.daemon) result.sent_mpps = significant(median(sent));
   const rateOf = (name: string): number | undefined => {
     const index = beside.findIndex(([key]) => key === name);
-    return index < 0 ? undefined : median(series[index + 2]);
+    return index < 0 ? undefined : median(series[2 + others.length + index]);
   };
   const oneThread = rateOf("one_thread"), limitThreads = rateOf("limit_threads");
   const limitPairs = rateOf("limit_pairs");
@@ -88,14 +86,28 @@ async function measureRate(
   return result;
 }
 
-function goalOf({ goal }: RateRow, earlier: readonly Result[]): number | undefined {
-  if (goal === undefined || goal.of === "limit") return goal?.factor;
-  const base = ratioOf(goal.of, earlier);
-  return base === undefined ? undefined : base * goal.factor;
+/** What the row has to reach, and how it compares with the rows that it is to be compared with. */
+function setGoals(
+  result: RateResult,
+  { goal, cost }: RateRow,
+  shareOf: (name: string) => number,
+): void {
+  if (goal?.of === "limit") {
+    result.goal = goal.factor;
+  } else if (goal !== undefined) {
+    result.share = significant(shareOf(goal.of));
+    result.share_of = goal.of;
+    result.goal = significant(result.ratio * goal.factor / result.share);
+  }
+  if (cost !== undefined) {
+    result.cost = significant(1 / shareOf(cost.of), 3);
+    result.cost_of = cost.of;
+    result.cost_goal = cost.most;
+  }
 }
 
-/** A row's ratio in the same run. */
-function ratioOf(name: string, earlier: readonly Result[]): number | undefined {
-  const result = earlier.find((result) => result.name === name);
-  return result !== undefined && "ratio" in result ? result.ratio : undefined;
+/** The rows that goals refer to: measured in the same turns, as the limit is another one in each. */
+function othersOf({ goal, cost }: RateRow): string[] {
+  const names = [goal?.of, cost?.of].filter((name) => name !== undefined && name !== "limit");
+  return [...new Set(names as string[])];
 }

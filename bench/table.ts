@@ -89,7 +89,9 @@ function verdict(comparison: Comparison | undefined): string {
 
 function notes(result: RateResult): string {
   const { gain, limit_gain, ratio_same_memory, sent_mpps, cost, cost_of, cost_goal } = result;
+  const { share, share_of } = result;
   const texts: string[] = [];
+  if (share !== undefined) texts.push(`${share.toFixed(2)} of ${share_of}`);
   if (sent_mpps !== undefined) texts.push(`${sent_mpps.toFixed(sent_mpps < 10 ? 2 : 1)} sent`);
   if (gain !== undefined) {
     texts.push(`${gain.toFixed(2)} x one thread; the limit loop gains ${limit_gain?.toFixed(2)}`);
