@@ -124,5 +124,6 @@ export function passThrough(chain: Chain, batch: number): number {
       throw new Error(`Of ${sent} packets ${sent - received} have not come through the chain`);
     }
   }
+  if (received > sent) throw new Error(`${sent} packets have become ${received} in the chain`);
   return received;
 }

@@ -9,6 +9,7 @@ import { readOptions } from "../../../scripts/experiments/kit/options.ts";
 import { type Plot, renderSvg } from "../../../scripts/experiments/kit/plot.ts";
 import { renderPage } from "../../../scripts/experiments/kit/page.ts";
 import { bar } from "../../../scripts/experiments/kit/progress.ts";
+import { Stations } from "../../../scripts/experiments/kit/stations.ts";
 import { formatTable, type Report } from "../../../scripts/experiments/kit/report.ts";
 
 const PLOT: Plot = {
@@ -158,6 +159,27 @@ Deno.test("a Shuttle takes at all receivers what it sends, and says what never c
   losing.round(frame, 16);
   losing.drain();
   assert.equal(losing.lost, 16);
+});
+
+Deno.test("Stations are known to the bridge, however many share its table", () => {
+  using netmap = Netmap.open({ backend: "embedded", instance: "stations" });
+  const stations = new Stations(netmap, "vale0", 64), COUNT = 600;
+  stations.open(3, (i) => i % 2 === 1);
+  stations.open(COUNT, (i) => i % 2 === 1);
+  const [from] = stations.ports;
+  const received = (): number =>
+    stations.ports.reduce((sum, port) => sum + port.receiveFrames().length, 0);
+  for (let to = 1; to < COUNT; to += 2) from.send(stations.frame(to));
+  assert.equal(received(), COUNT / 2);
+});
+
+Deno.test("a frame to several Stations goes to one after the other", () => {
+  using netmap = Netmap.open({ backend: "embedded", instance: "stations" });
+  const stations = new Stations(netmap, "vale0", 64);
+  stations.open(9, (i) => i > 0);
+  stations.ports[0].send(stations.frame(3, 4), { count: 8 });
+  const counts = stations.ports.map((port) => port.receiveFrames().length);
+  assert.deepEqual(counts, [0, 0, 0, 2, 2, 2, 2, 0, 0]);
 });
 
 Deno.test({
