@@ -100,7 +100,7 @@ function conclude(runs: readonly Run<Point>[]): Conclusion {
     );
   const x = { label: "response", unit: "bytes", log: true };
   const rate = { label: "responses", unit: "Mbit/s", log: true };
-  const load = { label: "proxy's traffic", unit: "bytes/byte of response", log: true };
+  const load = { label: "proxy's traffic", unit: "bytes/byte", log: true };
   return {
     plots: [
       { name: "rate", title: "Responses", x, y: rate, series: series("mbit_per_s") },

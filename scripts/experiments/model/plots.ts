@@ -32,15 +32,15 @@ const only = (runs: readonly Run<Mismatched>[], word: RegExp): Run<Mismatched>[]
 /** The four plots of the experiment. */
 export function mismatchPlots(runs: readonly Run<Mismatched>[]): Plot[] {
   const notified = only(runs, /^(?!sleeping)/), slept = only(runs, /^sleeping/);
-  const all = notified.flatMap(({ rows }) => rows).map((row) => row.best_us);
-  const ends = [Math.min(...all) / 1.3, Math.max(...all) * 1.3];
   const factors = [["equal", 1], ["25 % off", 1.25], ["25 % off", 0.75]] as const;
-  const guides = runs.flatMap(({ backend: panel }) =>
-    factors.map(([name, factor]): Series => ({
+  const guides = notified.flatMap(({ backend: panel, rows }) => {
+    const all = rows.map((row) => row.best_us);
+    const ends = [Math.min(...all) / 1.3, Math.max(...all) * 1.3];
+    return factors.map(([name, factor]): Series => ({
       ...{ name, panel, style: "model" },
       points: ends.map((x) => ({ x, y: x * factor })),
-    }))
-  );
+    }));
+  });
   const nap: Pick = (row) => row.group === "sleeping consumer" ? row.y_c_us : row.y_p_us;
   const time = { label: "time of a message", unit: "us" }, log = true;
   return [{

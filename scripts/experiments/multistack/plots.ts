@@ -35,7 +35,7 @@ export function sharePlot(runs: readonly Run<Point>[]): Plot {
     name: "shares",
     title: "Who gets what is sent to the one address",
     x: { label: "request" },
-    y: { label: "received", unit: "packets a request" },
+    y: { label: "received", unit: "packets/request" },
     size: [600, 240],
     series: runs.flatMap(({ backend: panel, rows }) =>
       STACKS.map((to) => ({
