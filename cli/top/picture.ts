@@ -71,6 +71,14 @@ export function topLines(state: TopState, width: number): { lines: TopLine[]; po
   };
 }
 
+/** The line of keys, for wide screens and for others: it always says how to leave. */
+const KEYS = [
+  "n name  t sent  r received  d dropped  R reverse  space stop  +- interval  q quit",
+  "ntrd sort  R reverse  space stop  +- interval  q quit",
+  "ntrd sort  R space +-  q quit",
+  "q quit",
+] as const;
+
 /** The whole picture: lines that fit the room. */
 export function renderTop(
   state: TopState,
@@ -88,9 +96,7 @@ export function renderTop(
     `by ${state.sort}${state.reversed ? ", reversed" : ""}`,
     stopped ? "STOPPED" : `each ${intervalMs / 1000} s`,
   ].join("  ");
-  const keys = hasKeys
-    ? "n name  t sent  r received  d dropped  R reverse  space stop  +- interval  q quit"
-    : "Ctrl-C ends it";
+  const keys = hasKeys ? KEYS.find(({ length }) => length <= columns) ?? "q" : "Ctrl-C ends it";
   const room = Math.max(1, rows - 3);
   const shown = lines.length <= room ? lines : [
     ...lines.slice(0, room - 1),

@@ -58,6 +58,10 @@ Deno.test("top fits its room: columns go first, then ports", () => {
     for (const line of lines) assert.ok(line.length <= columns, line);
   }
   const lines = renderTop(state("name"), SETTINGS, { columns: 60, rows: 6 }, false);
+  for (const columns of [81, 60, 40, 6]) {
+    const [, keys] = renderTop(state("name"), SETTINGS, { columns, rows: 6 }, false);
+    assert.match(keys, /q quit$/, "it says how to leave");
+  }
   assert.equal(lines.at(-1), "… and 2 ports more");
 });
 
