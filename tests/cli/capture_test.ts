@@ -262,12 +262,15 @@ Deno.test("valet capture refuses rotations that make no sense", async () => {
   }
 });
 
+const EVERYBODY = "ff:ff:ff:ff:ff:ff";
+
 for (const tool of ["tcpdump", "tshark"]) {
   const isThere = isInstalled(tool);
   Deno.test({
-    name: `${tool} reads what valet capture writes${
-      isThere ? "" : ` (skipped: there is no ${tool})`
-    }`,
+    name:
+      `${tool} reads what valet capture writes: to files, also rotated ones, and to a pipe, cut or not${
+        isThere ? "" : ` (skipped: there is no ${tool})`
+      }`,
     ignore: !isThere,
     fn: async () => {
       await using scene = new DaemonScene();
@@ -287,6 +290,35 @@ for (const tool of ["tcpdump", "tshark"]) {
           assert.match(line, /10\.0\.0\.1(\.1)? (>|→) 10\.0\.0\.2.* (UDP, length 18|Len=18)/);
         }
       }
+      // Through a pipe, of each packet what its headers take
+      const deno = `'${Deno.execPath()}' run -A '${
+        new URL("../../cli/main.ts", import.meta.url).pathname
+      }'`;
+      const piped = scene.spawnProgram(
+        "sh",
+        "-c",
+        `${deno} capture -c 5 -s 42 vale0:tap - | ${tool} -n -r -`,
+      );
+      await until("the port is there", async () => (await scene.ok("ports")).includes("vale0:tap"));
+      await scene.script("send_frames.ts", "vale0:a", "5", "02:00:00:00:00:01", EVERYBODY, "1000");
+      const { code, stdout, stderr } = await piped.finish();
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, new RegExp(`^(.*10\\.0\\.0\\.2.*(length 958|Len=958).*\n){5}$`));
+      // Files that follow each other
+      const rotated = await startCapture(scene, "-c", "5", "-C", "0.001", "vale0:tap", "big.pcap");
+      await scene.script("send_frames.ts", "vale0:a", "5", "02:00:00:00:00:01", EVERYBODY, "1000");
+      assert.equal((await rotated.finish()).code, 0);
+      const files = [...Deno.readDirSync(scene.path("."))].filter(({ name }) =>
+        /^big\.pcap/.test(name)
+      );
+      assert.ok(files.length > 2);
+      let packets = 0;
+      for (const { name } of files) {
+        const read = await scene.spawnProgram(tool, "-n", "-r", scene.path(name)).finish();
+        assert.equal(read.code, 0, read.stderr);
+        packets += read.stdout.trimEnd().split("\n").length;
+      }
+      assert.equal(packets, 5);
     },
   });
 }

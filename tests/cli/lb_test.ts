@@ -212,3 +212,42 @@ Deno.test("lb as a process spreads what another process sends to two more", asyn
   ]);
   assert.ok(received.every((packets) => packets > 100));
 });
+
+Deno.test("lb -W and -b pass everything on; -s hands its statistics to logger(1)", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "valet-lb-" });
+  try {
+    // There may be no syslog here, so what would write there notes what it is given
+    const noted = `${folder}/noted`;
+    Deno.writeTextFileSync(
+      `${folder}/logger`,
+      `#!/bin/sh\n{ echo "$@"; cat; } >>${noted}\n`,
+      { mode: 0o755 },
+    );
+    await using scene = new DaemonScene({ PATH: `${folder}:${Deno.env.get("PATH")}` });
+    await scene.ok("daemon", "start");
+    const running = scene.spawn(
+      ...["lb", "-w", "0", "-i", "vale0:in", "-p", "1", "-W", "-b", "1", "-s", "1"],
+    );
+    await until("it is there", async () => (await scene.ok("vale-ctl")).includes("vale0:in "));
+    await scene.ok("pkt-gen", "-i", "vale0:tx", "-f", "tx", "-n", "50", "-R", "1000");
+    const received = await scene.ok("pkt-gen", "-i", "vale0:in}0", "-f", "rx", "-W", "-w", "0");
+    assert.match(received, /^Received 50 packets/m);
+    const text = (): string => {
+      try {
+        return Deno.readTextFileSync(noted);
+      } catch {
+        return "";
+      }
+    };
+    await until("it is told", () => Promise.resolve(text().includes('"packets_received":50')));
+    running.process.kill("SIGINT");
+    const { code, stdout } = await running.finish();
+    assert.deepEqual([code, total(stdout)], [
+      0,
+      "50 packets forwarded.  0 packets dropped. Total 50",
+    ]);
+    assert.match(text(), /local1\.info/);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

@@ -1,6 +1,6 @@
 // Virtual machines on the switch: real guests, with QEMU's own netdevs, as docs/vms.md has them.
 import assert from "node:assert/strict";
-import { Guest, makeInitrd, whyNoGuests } from "./guest.ts";
+import { Guest, makeInitrd, reconnectOption, whyNoGuests } from "./guest.ts";
 import { testNet, until } from "./scene.ts";
 
 const MEGABYTES = 4;
@@ -75,4 +75,34 @@ testNet(
     }
   },
   whyNoGuests,
+);
+
+const reconnect = reconnectOption();
+
+testNet(
+  "a virtual machine whose QEMU connects again outlives its port on the switch",
+  async (scene) => {
+    const { bridge } = scene;
+    const folder = await Deno.makeTempDir({ prefix: "valet-guests-" });
+    try {
+      const red = scene.host();
+      scene.attach(red);
+      const attach = () => bridge.attach("vm", { device: "stream", socket: `${folder}/vm` });
+      attach();
+      const netdev = `stream,server=off,addr.type=unix,addr.path=${folder}/vm,${reconnect}`;
+      await using guest = await new Guest({ initrd: makeInitrd(folder), number: 11, netdev })
+        .ready();
+      assert.equal(await guest.ping(red.ip4), 3);
+      bridge.detach("vm");
+      assert.ok(!red.reaches(guest.ip4));
+      attach();
+      await until("it is back", () => red.reaches(guest.ip4));
+      assert.equal(await guest.ping(red.ip4, 1472), 3);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+  () =>
+    whyNoGuests() ??
+      (reconnect === undefined ? "QEMU connects again since version 8.0" : undefined),
 );
