@@ -1,6 +1,6 @@
 /** netmap's own pkt-gen: one sends, one receives, on the kernel's netmap or through valet's preload library. */
 
-import { hasProgram, sleep } from "../net/command.ts";
+import { hasProgram, until } from "../net/command.ts";
 import { Service } from "../net/service.ts";
 import type { Measurable } from "../round.ts";
 
@@ -9,6 +9,9 @@ const REPORT_MS = 100;
 
 /** Reports that go before what counts: they tell of the time in which it was stopped. */
 const RUN_UP = 3;
+
+/** Longest time that enough of them may take. */
+const PATIENCE_MS = 60_000;
 
 /** Fewest reports that count. */
 const LEAST_REPORTS = 5;
@@ -67,11 +70,16 @@ export class PktGenPair implements Measurable {
 
   /** Millions of packets a second that were received: time that passes. */
   async measure(milliseconds: number): Promise<number[]> {
-    const reports = Math.max(LEAST_REPORTS, milliseconds / REPORT_MS);
+    const wanted = RUN_UP + Math.max(LEAST_REPORTS, milliseconds / REPORT_MS);
     const from = this.#receiver.output.length;
     this.#resume();
     try {
-      await sleep((RUN_UP + reports + 1) * REPORT_MS);
+      // An emulated machine is late with them
+      await until(
+        `${wanted} reports of pkt-gen`,
+        () => reportsOf(this.#receiver.output.slice(from)).length >= wanted,
+        PATIENCE_MS,
+      );
     } finally {
       this.#pause();
     }
@@ -96,17 +104,22 @@ export class PktGenPair implements Measurable {
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, K: 1e3, M: 1e6, G: 1e9 };
 
+/** What its reports tell of, each about a tenth of a second. */
+function reportsOf(text: string): { packets: number; us: number }[] {
+  return [...text.matchAll(/\(([\d.]+) ([KMG]?)pkts [^)]* in (\d+) usec\)/g)]
+    .map(([, count, unit, us]) => ({ packets: Number(count) * UNITS[unit], us: Number(us) }));
+}
+
 /**
  * Millions of packets a second that its reports tell of, after the first ones.
  *
  * @throws {Error} if there are no others
  */
 export function receivedMpps(text: string, skip: number): number {
-  const report = /\(([\d.]+) ([KMG]?)pkts [^)]* in (\d+) usec\)/g;
   let packets = 0, us = 0;
-  for (const [, count, unit, time] of [...text.matchAll(report)].slice(skip)) {
-    packets += Number(count) * UNITS[unit];
-    us += Number(time);
+  for (const report of reportsOf(text).slice(skip)) {
+    packets += report.packets;
+    us += report.us;
   }
   if (us === 0) throw new Error(`pkt-gen tells of no packets in "${text.slice(-500)}"`);
   return packets / us;

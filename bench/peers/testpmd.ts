@@ -4,6 +4,9 @@ import { hasProgram } from "../net/command.ts";
 import { Service } from "../net/service.ts";
 import { lastCpu } from "./thread.ts";
 
+/** The other end of a vhost-user port tries once a second, and more rarely where CPUs are busy. */
+const PATIENCE_MS = 60_000;
+
 /** How it is to run. */
 export interface TestpmdOptions {
   /** Its memory. */
@@ -55,7 +58,7 @@ export class Testpmd implements AsyncDisposable {
       "--no-lsc-interrupt",
     ]);
     try {
-      await service.prints(/testpmd> /);
+      await service.prints(/testpmd> /, 0, PATIENCE_MS);
     } catch (error) {
       await service[Symbol.asyncDispose]();
       throw error;
