@@ -46,6 +46,8 @@ export interface MemoryResult {
   bytes: number;
   /** What the first one took, with the engine and the bridge. */
   first_bytes: number;
+  /** Microseconds that opening one took, mean. */
+  open_us?: number;
   /** The goal: less than this. */
   goal: number;
 }

@@ -32,12 +32,6 @@ const OTHERS: readonly (StartRow | MomentRow | MemoryRow)[] = [
     below_ms: 10,
   },
   {
-    name: "start.ports.1000",
-    about: "in a script that has been started: opening 1000 ports on one bridge",
-    moment: "start_ports",
-    below_ms: 1000,
-  },
-  {
     name: "memory.port.default",
     about: "memory touched by opening a port, mean of 100",
     slots: 0,

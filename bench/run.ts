@@ -38,8 +38,8 @@ function measureMemory(row: MemoryRow, { built }: Setting): MemoryResult {
     stderr: "inherit",
   }).outputSync();
   if (!success) throw new Error(`Cannot measure ${row.name}: its process has failed`);
-  const { bytes, first_bytes } = JSON.parse(new TextDecoder().decode(stdout));
-  return { name: row.name, bytes, first_bytes, goal: row.below };
+  const { bytes, first_bytes, open_us } = JSON.parse(new TextDecoder().decode(stdout));
+  return { name: row.name, bytes, first_bytes, open_us, goal: row.below };
 }
 
 async function measureRate(row: RateRow, setting: Setting): Promise<RateResult> {

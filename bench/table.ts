@@ -49,7 +49,8 @@ export function tableLine(result: Result, comparison?: Comparison): string {
   if ("bytes" in result) {
     return name + kilobytes(result.bytes).padStart(4 * WIDTHS.number) +
       `<${kilobytes(result.goal)}`.padStart(WIDTHS.number) + mark + verdict(comparison) +
-      `  first ${kilobytes(result.first_bytes)}`;
+      `  first ${kilobytes(result.first_bytes)}` +
+      (result.open_us === undefined ? "" : `; opened in ${result.open_us.toFixed(0)} us each`);
   }
   if ("gbps" in result) {
     const { gbps, limit_gbps, vde_gbps, vde_ratio } = result;

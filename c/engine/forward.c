@@ -268,6 +268,7 @@ static inline void classify(const struct bridge_view *view, struct ring *from, s
 	batch->floods = 0;
 	for (uint32_t i = 0; i < batch->packets; i++) {
 		const struct valet_packet *packet = &batch->packet[i];
+		uint32_t is_flood = packet->destination == VALET_BROADCAST;
 
 		if (copies) {
 			uint16_t copy = resolve_copy(view, from, batch, packet);
@@ -276,20 +277,17 @@ static inline void classify(const struct bridge_view *view, struct ring *from, s
 			if (copy != OUTLET_NONE)
 				batch->outlet[copy].count++;
 		}
-		if (packet->destination == VALET_BROADCAST) {
-			batch->outlet_of[i] = OUTLET_FLOOD;
-			batch->flood[batch->floods++] = (uint16_t)i;
-			continue;
-		}
-		if (packet->destination != last_destination || packet->ring != last_ring ||
-		    last == OUTLET_NONE) {
+		if (!is_flood && (packet->destination != last_destination ||
+				  packet->ring != last_ring || last == OUTLET_NONE)) {
 			last = resolve(view, from, batch, packet->destination, packet->ring, 1);
 			last_destination = packet->destination;
 			last_ring = packet->ring;
 		}
-		batch->outlet_of[i] = last;
+		batch->flood[batch->floods] = (uint16_t)i;
+		batch->floods += is_flood;
+		batch->outlet_of[i] = is_flood ? OUTLET_FLOOD : last;
 		if (last != OUTLET_NONE)
-			batch->outlet[last].count++;
+			batch->outlet[last].count += !is_flood;
 	}
 }
 
@@ -302,10 +300,29 @@ static void add_to_order(struct batch *batch, uint16_t to, uint32_t number)
 	}
 }
 
+/*
+ * The numbers of packets for the only outlet that there is. The rest are broadcasts or lost: nobody could
+ * guess which, so there is no branch.
+ */
+static void list_one(struct batch *batch)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < batch->packets; i++) {
+		batch->order[count] = (uint16_t)i;
+		count += batch->outlet_of[i] < OUTLET_FLOOD;
+	}
+}
+
 /* Packet numbers grouped by outlet, in their order within each. */
 static inline void sort(struct batch *batch, int copies)
 {
 	uint32_t start = 0;
+
+	if (!copies && batch->outlets == 1) {
+		list_one(batch);
+		return;
+	}
 
 	for (uint32_t i = 0; i < batch->outlets; i++) {
 		batch->outlet[i].start = start;
