@@ -135,3 +135,19 @@ testNet("a VLAN tag that the card takes off is put back", async (scene) => {
     }
   }
 });
+
+for (const device of JOINS) {
+  testNet(`${device}: a tag counts in no MTU`, async (scene) => {
+    const [red] = scene.joined(1, { device });
+    using port = scene.netmap.open("vale0:x");
+    // All; the system has taken the tag off
+    await using sniffer = await red.sniffer(3, red.device);
+    const frame = new Uint8Array(1518).fill(0x5a);
+    frame.set(Uint8Array.fromHex("ffffffffffff0200000000058100000588b5"));
+    port.send(frame);
+    port.send(frame.fill(0xa5, 18));
+    const isOurs = (bytes: Uint8Array) => bytes.length >= 1514 && bytes.at(-1) === 0xa5;
+    for (let count = 1; !(await sniffer.frames(count)).some(isOurs); count++);
+    assert.equal(scene.bridge.counters()[scene.portOf(red)].drops.interface, 0);
+  });
+}
