@@ -52,7 +52,7 @@ export interface Context {
   readonly cwd: string;
   /** Which netmap was asked for: VALET_BACKEND, or "auto". */
   readonly backend: "auto" | BackendName;
-  /** Which engine; "" is the usual one. Tests use others. */
+  /** Which engine: VALET_INSTANCE; "" is the usual one. Tests use others. */
   readonly instance: string;
   /** An absolute path, of one that is relative to the user's working directory. */
   path(file: string): string;
@@ -100,7 +100,7 @@ class ProcessContext implements Context {
   readonly stdout: TextWriter = new StreamWriter(Deno.stdout);
   readonly stderr: TextWriter = new StreamWriter(Deno.stderr);
   readonly backend: "auto" | BackendName;
-  readonly instance = "";
+  readonly instance: string = environment("VALET_INSTANCE") ?? "";
   #signal: AbortSignal | undefined;
 
   constructor(program: string) {

@@ -16,7 +16,8 @@ import {
   type HookUnloaded,
 } from "./daemon/answers.ts";
 import type { HookForm } from "./daemon/hook_messages.ts";
-import { ensureDaemon } from "./daemon/start.ts";
+import { checkNamespace } from "./daemon/network_namespace.ts";
+import { daemonStatus, ensureDaemon } from "./daemon/start.ts";
 import { formatHookTable } from "./hook_table.ts";
 import {
   isObjectFile,
@@ -100,7 +101,7 @@ const unloadCommand: CommandSpec = {
     const { instance } = context;
     const answer = onKernel(context)
       ? unloadInKernel(bridgeOf(bridge), context)
-      : ask<HookUnloaded>({ ask: "hook-unload", bridge: bridgeOf(bridge), instance });
+      : askHere<HookUnloaded>({ ask: "hook-unload", bridge: bridgeOf(bridge), instance });
     writeEnd(answer, answer.file, context);
     if (options.json) return writeJson(context, answer);
     const { file, packets, errors } = answer;
@@ -144,7 +145,7 @@ const statsCommand: CommandSpec = {
     const question = { ask: "hook-stats", bridge: bridgeOf(bridge), instance };
     const { hook } = onKernel(context)
       ? { hook: statsInKernel(bridgeOf(bridge), context) }
-      : ask<{ hook: HookStats }>(question);
+      : askHere<{ hook: HookStats }>(question);
     if (options.json) return writeJson(context, hook);
     const { batches, busyMs } = hook;
     const each = hook.packets > 0 ? formatDuration((busyMs ?? 0) * 1e6 / hook.packets) : "-";
@@ -266,10 +267,17 @@ async function loadInDaemon(
   form: HookForm,
   context: Context,
 ): Promise<HookLoaded> {
-  await ensureDaemon(context);
-  const { instance } = context;
+  const { instance } = context, { pid } = await ensureDaemon(context);
+  checkNamespace(pid, instance);
   const timeoutMs = form === "TypeScript" ? LOAD_MS : COMPILE_MS;
   return ask<HookLoaded>({ ask: "hook-load", bridge, file, form, instance }, { timeoutMs });
+}
+
+/** About a bridge of this network namespace, or of a switch with a name. */
+function askHere<T>(question: { ask: string; bridge: string; instance: string }): T {
+  const pid = daemonStatus()?.pid;
+  if (pid !== undefined) checkNamespace(pid, question.instance);
+  return ask<T>(question);
 }
 
 function writeJson({ stdout }: Context, answer: object): void {

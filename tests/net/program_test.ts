@@ -130,3 +130,26 @@ testNet(
   },
   (backend) => backend === "embedded" ? "an embedded engine is one process's" : undefined,
 );
+
+testNet(
+  "hooks of a namespace that the daemon is not in are refused, those of a named switch loaded",
+  async (scene) => {
+    const red = scene.host(),
+      file = fileURLToPath(new URL("../../scripts/hooks/acl.ts", import.meta.url));
+    const hook = async (args: string, instance = "") => {
+      await using program = new Program(red.namespace, "daemon", `hook ${args}`, {
+        env: { VALET_INSTANCE: instance },
+      });
+      return [await program.ends(), program.out + program.err] as const;
+    };
+    for (const args of [`load vale0 ${file}`, "unload vale0", "stats vale0"]) {
+      const [status, text] = await hook(args);
+      assert.equal(status, 1);
+      assert.match(text, /the daemon, process \d+, is in another one.*\n.*VALET_INSTANCE=NAME/);
+    }
+    const shared = `${scene.namespace} both`;
+    assert.match((await hook(`load vale0 ${file}`, shared))[1], /waits for the bridge "vale0"/);
+    assert.equal((await hook("unload vale0", shared))[0], 0);
+  },
+  (backend) => backend === "embedded" ? "hooks from files are the daemon's" : undefined,
+);
