@@ -9,9 +9,11 @@ import { NetmapError } from "./errors.ts";
 import { RING } from "./layout.ts";
 import { Packet } from "./packet.ts";
 import type { Region } from "./region.ts";
-import { type RxRing, SLOT_WORDS } from "./ring.ts";
+import { asInteger, type RxRing, SLOT_WORDS } from "./ring.ts";
 
 const MOREFRAG = SlotFlag.MOREFRAG << 16;
+/** Constants of this module are numbers in what V8 compiles; imported ones are looked up each time. */
+const WORDS = SLOT_WORDS;
 
 /** More packets than can be in the rings of a port; a small integer, which is faster to count. */
 const MOST = 0x3fffffff;
@@ -82,21 +84,22 @@ export class ReceiveLoop implements IterableIterator<Packet> {
   /** Each packet of the ring has to be looked at with care. */
   #isSpecial = false;
   readonly #rings: readonly RxRing[];
-  readonly #result: IteratorYieldResult<Packet>;
   #state: "running" | "ended" | "replaced" = "running";
   #hasReleased = false;
   #ringsLeft: number;
   /** Packets that may still come, apart from those of the ring that is walked. */
   #left: number;
   /**
-   * The ring that is walked, from the slot `at` to before `stop`; its packets are before `tail`. Up to
-   * `end` the short way can be tried: not where offsets go beyond 2^31, or packets have offsets.
+   * The ring that is walked, from the slot that begins at the word `at` to before the slot `stop`; its
+   * packets are before `tail`. Up to the word `end` the short way can be tried: to the ring's end at most,
+   * and not where offsets go beyond 2^31, packets have offsets, or the last one was in several slots.
    */
   #ring: RxRing | undefined;
   #slots = 0;
   #firstSlot = 0;
   #bufferBase = 0;
   #bufferSize = 0;
+  #bufferCount = 0;
   #at = 0;
   #end = 0;
   #stop = 0;
@@ -121,47 +124,92 @@ export class ReceiveLoop implements IterableIterator<Packet> {
     this.#isLarge = region.length > 0x7fffffff;
     this.#rings = rings;
     this.#ringsLeft = rings.length;
-    this.#left = Math.min(limit, MOST);
-    this.#result = { done: false, value: receiver.packet };
+    this.#left = asInteger(Math.min(limit, MOST));
   }
 
-  /** The next packet. */
-  next(): IteratorResult<Packet, undefined> {
-    // Kept short, so that it is compiled into the loop: one slot, one packet, integers only
-    const slot = this.#at;
-    if (slot !== this.#end) {
-      const word = this.#firstSlot + slot * SLOT_WORDS;
-      const lengthAndFlags = this.#u32[word + 1];
-      const length = lengthAndFlags & 0xffff;
-      if ((lengthAndFlags & MOREFRAG) === 0 && length !== 0) {
-        this.#at = slot + 1 === this.#slots ? 0 : slot + 1;
-        const packet = this.#packet;
-        const offset = (this.#bufferBase + this.#u32[word] * this.#bufferSize) | 0;
-        packet.attach(this.#view, offset, length);
-        packet.fragments = 1;
-        return this.#result;
-      }
+  /** The next packet. Once `done`, `value` is the same object, which reads as empty. */
+  next(): IteratorResult<Packet, Packet> {
+    // V8 compiles this into the loop, and into loops of no more than some 900 bytes of bytecode in all:
+    // so it is short, one slot, one packet, integers only. The result is made in one place, always with
+    // the packet: then it is never made, and nothing is known of the packet twice. With a result that was
+    // kept, and attach() with its checks, a packet took 47 ns, so it is 18 (docs/performance.md)
+    const packet = this.#packet, u32 = this.#u32, at = this.#at;
+    const lengthAndFlags = at === this.#end ? 0 : u32[at + 1], length = lengthAndFlags & 0xffff;
+    const buffer = u32[at];
+    let done = false;
+    if ((lengthAndFlags & MOREFRAG) !== 0 || length === 0 || buffer >= this.#bufferCount) {
+      done = this.#special();
+    } else {
+      this.#at = at + WORDS;
+      packet.moveTo((this.#bufferBase + buffer * this.#bufferSize) | 0, length);
     }
-    return this.#special();
+    return { done, value: packet };
   }
 
-  /** Whatever is not one packet in one slot; the end of a ring too. */
-  #special(): IteratorResult<Packet, undefined> {
+  /**
+   * Whatever is not one packet in one slot; the end of a ring too. Returns true at the end of all.
+   *
+   * In one piece, so that it is too long (460 bytes of bytecode) to be compiled into loops as well: it would
+   * take the room of getters that the loops use for each packet, which then were calls of 3 ns.
+   */
+  #special(): boolean {
     while (true) {
-      if (this.#at === this.#stop && !this.#nextRing()) return { done: true, value: undefined };
-      const slot = this.#at;
-      const allowed = this.#distance(slot, this.#stop);
+      if (this.#slot === this.#stop) {
+        if (this.#state !== "running") return this.#checkReplaced();
+        const rings = this.#rings, receiver = this.#receiver;
+        const isLimited = this.#left === 0;
+        if (isLimited || this.#ringsLeft === 0) {
+          // So that a ring that is always full does not keep the others from being read
+          const seen = rings.length - this.#ringsLeft;
+          const next = receiver.firstRing + seen;
+          receiver.firstRing = isLimited && rings.length > 0 ? next % rings.length : 0;
+          this.end();
+          return true;
+        }
+        this.#release();
+        const ring = rings[(receiver.firstRing + rings.length - this.#ringsLeft) % rings.length];
+        this.#ringsLeft--;
+        const { head, tail } = ring;
+        if (head === tail) continue;
+        this.#ring = ring;
+        this.#slots = ring.slots;
+        this.#firstSlot = asInteger((ring.offset + RING.slots) / 4);
+        this.#bufferBase = ring.bufferBase;
+        this.#bufferSize = ring.bufferSize;
+        this.#bufferCount = ring.bufferCount;
+        this.#isSpecial = this.#isLarge || ring.hasOffsets;
+        this.#goTo(head);
+        this.#tail = tail;
+        this.#packet.ring = ring.index;
+        const packets = this.#left;
+        this.#left = 0;
+        this.#allow(packets);
+      }
+      const slot = this.#slot, allowed = this.#distance(slot, this.#stop);
       const found = this.#gather(slot);
       this.#allow(found ? allowed - 1 : allowed);
-      if (found) return this.#result;
+      if (found) return false;
     }
+  }
+
+  /** The slot that comes next. */
+  get #slot(): number {
+    const slot = asInteger((this.#at - this.#firstSlot) / WORDS);
+    return slot === this.#slots ? 0 : slot;
+  }
+
+  #goTo(slot: number): void {
+    this.#at = this.#firstSlot + slot * WORDS;
   }
 
   /** Lets so many packets come from here on, each in a slot; what is too much for this ring stays. */
   #allow(packets: number): void {
-    const here = Math.min(packets, this.#distance(this.#at, this.#tail));
-    this.#stop = (this.#at + here) % this.#slots;
-    this.#end = this.#isSpecial ? this.#at : this.#stop;
+    const slot = this.#slot, slots = this.#slots;
+    const here = Math.min(packets, this.#distance(slot, this.#tail));
+    this.#goTo(slot);
+    this.#stop = (slot + here) % slots;
+    const isCareful = this.#isSpecial || this.#packet.fragments !== 1;
+    this.#end = isCareful ? this.#at : this.#at + Math.min(here, slots - slot) * WORDS;
     this.#left += packets - here;
   }
 
@@ -170,9 +218,9 @@ export class ReceiveLoop implements IterableIterator<Packet> {
   }
 
   /** Called when a `for` loop is left early: gives back the slots that were seen. */
-  return(): IteratorResult<Packet, undefined> {
+  return(): IteratorResult<Packet, Packet> {
     this.end();
-    return { done: true, value: undefined };
+    return { done: true, value: this.#packet };
   }
 
   /** Gives back all slots of the loop, seen or not. */
@@ -197,54 +245,22 @@ export class ReceiveLoop implements IterableIterator<Packet> {
 
   #release(): void {
     if (this.#ring !== undefined && !this.#region.closed) {
-      this.#ring.publish(this.#at);
+      this.#ring.publish(this.#slot);
       this.#hasReleased = true;
     }
     this.#ring = undefined;
+    // Nothing of it is left: the next slot is where it stops
     this.#at =
       this.#end =
+      this.#firstSlot =
+      this.#slots =
       this.#stop =
       this.#tail =
         0;
   }
 
-  /** Goes to the next ring that has something; false if there is none. */
-  #nextRing(): boolean {
-    if (this.#state !== "running") return this.#checkReplaced();
-    const rings = this.#rings;
-    const limited = this.#left === 0;
-    while (!limited && this.#ringsLeft > 0) {
-      this.#release();
-      const index = (this.#receiver.firstRing + rings.length - this.#ringsLeft) % rings.length;
-      this.#ringsLeft--;
-      const ring = rings[index];
-      const { head, tail } = ring;
-      if (head === tail) continue;
-      this.#ring = ring;
-      this.#slots = ring.slots;
-      this.#firstSlot = (ring.offset + RING.slots) / 4;
-      this.#bufferBase = ring.bufferBase;
-      this.#bufferSize = ring.bufferSize;
-      this.#isSpecial = this.#isLarge || ring.hasOffsets;
-      this.#at = head;
-      this.#tail = tail;
-      const packets = this.#left;
-      this.#left = 0;
-      this.#allow(packets);
-      this.#packet.ring = ring.index;
-      return true;
-    }
-    // So that a ring that is always full does not keep the others from being read
-    const seen = rings.length - this.#ringsLeft;
-    this.#receiver.firstRing = limited && rings.length > 0
-      ? (this.#receiver.firstRing + seen) % rings.length
-      : 0;
-    this.end();
-    return false;
-  }
-
-  #checkReplaced(): false {
-    if (this.#state === "ended") return false;
+  #checkReplaced(): true {
+    if (this.#state === "ended") return true;
     throw new NetmapError("receive", "EBUSY", {
       port: this.#port,
       hint: "Another receive loop has begun on the port; end one before the next begins",
@@ -261,13 +277,13 @@ export class ReceiveLoop implements IterableIterator<Packet> {
     const u32 = this.#u32;
     let slot = first, bytes = 0, fragments = 0, more = true;
     while (more) {
-      const lengthAndFlags = u32[this.#firstSlot + slot * SLOT_WORDS + 1];
+      const lengthAndFlags = u32[this.#firstSlot + slot * WORDS + 1];
       bytes += lengthAndFlags & 0xffff;
       fragments++;
       slot = slot + 1 === this.#slots ? 0 : slot + 1;
       more = (lengthAndFlags & MOREFRAG) !== 0 && slot !== this.#tail;
     }
-    this.#at = slot;
+    this.#goTo(slot);
     if (bytes === 0) return false;
     if (fragments === 1) this.#packet.attach(this.#view, this.#offset(first), bytes);
     else this.#packet.attach(this.#copy(first, fragments, bytes), 0, bytes);
@@ -276,9 +292,9 @@ export class ReceiveLoop implements IterableIterator<Packet> {
   }
 
   #offset(slot: number): number {
-    const buffer = this.#u32[this.#firstSlot + slot * SLOT_WORDS];
+    const buffer = this.#u32[this.#firstSlot + slot * WORDS];
     const offset = this.#bufferBase + buffer * this.#bufferSize;
-    return this.#isSpecial ? offset + this.#ring!.packetOffset(slot) : offset;
+    return asInteger(this.#isSpecial ? offset + this.#ring!.packetOffset(slot) : offset);
   }
 
   #copy(first: number, fragments: number, bytes: number): DataView<ArrayBuffer> {
@@ -287,7 +303,7 @@ export class ReceiveLoop implements IterableIterator<Packet> {
     const to = new Uint8Array(scratch.buffer);
     let slot = first, at = 0;
     for (let i = 0; i < fragments; i++) {
-      const length = this.#u32[this.#firstSlot + slot * SLOT_WORDS + 1] & 0xffff;
+      const length = this.#u32[this.#firstSlot + slot * WORDS + 1] & 0xffff;
       const from = this.#offset(slot);
       to.set(u8.subarray(from, from + length), at);
       at += length;

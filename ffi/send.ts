@@ -33,6 +33,9 @@ export interface SendAllOptions extends SendOptions {
 /** Packets between two syncs: what a bridge looks up at once, and fits in a CPU's second cache. */
 const BATCH = 256;
 
+/** Of fewer packets, looking whether they are the same as before takes longer than writing them. */
+const FEW = 8;
+
 /** Syncs that may follow each other without a turn of the event loop. */
 const SYNCS_A_TURN = 16;
 
@@ -145,9 +148,10 @@ export class Sender {
       const bytes = bytesOf(packet);
       ring.checkLength(bytes.length);
       if (bytes.length <= ring.slotBytes) {
-        const stamp = ring.newStamp();
         return (count) => {
           const fitting = Math.min(count, ring.space);
+          // Each time: between two rounds of sendAll() the bytes may become others
+          const stamp = fitting < FEW ? ring.newStamp() : ring.stampOf(bytes);
           if (fitting > 0) ring.putCopies(bytes, fitting, stamp);
           return fitting;
         };

@@ -4,13 +4,18 @@
  * @module
  */
 
-import type { PacketTemplate } from "../packet/template.ts";
+import { PacketTemplate } from "../packet/template.ts";
 import { MAX_FRAGMENTS, SlotFlag } from "./constants.ts";
 import { RING, SLOT } from "./layout.ts";
 import { addressOf, type Region } from "./region.ts";
-import { Ring, type RingPlace, SLOT_WORDS } from "./ring.ts";
+import { asInteger, Ring, type RingPlace, SLOT_WORDS } from "./ring.ts";
 
+// Constants of this module are numbers and memory in what V8 compiles; imported ones are looked up each time
 const MOREFRAG = SlotFlag.MOREFRAG << 16;
+const WORDS = SLOT_WORDS;
+/** Where the packets of a batch are, and their lengths: written before each use. */
+const OFFSETS = new Int32Array(PacketTemplate.BATCH);
+const LENGTHS = new Uint32Array(PacketTemplate.BATCH);
 
 /** A number for each template, to remember where its bytes are. */
 const templateNumbers = new WeakMap<PacketTemplate, number>();
@@ -42,12 +47,22 @@ export class TxRing extends Ring {
   readonly #region: Region;
   readonly #firstSlot: number;
   readonly #ownerWord: number;
-  /** Not from `crypto`: that takes a millisecond to load, and nobody gains by guessing it. */
-  readonly #owner = Math.random() * 2 ** 32 | 1;
+  /**
+   * Not from `crypto`: that takes a millisecond to load, and nobody gains by guessing it. Below 2^31, as
+   * it is read without a sign.
+   */
+  readonly #owner = Math.random() * 2 ** 31 | 1;
   #stamps: Uint32Array | undefined;
   readonly #isPipe: boolean;
+  /** What all slots hold, if that is known: else 0. */
+  #holding = 0;
+  /** Offsets go beyond 2^31. */
+  readonly #isLarge: boolean;
   /** What slots point at: kept until they point at something else. */
   readonly #indirect = new Map<number, Uint8Array>();
+  /** What `stampOf()` was asked for last. */
+  #lastFrame = new Uint8Array(0);
+  #lastStamp = 0;
   /** Where `put()` left head, and a tail that was seen: a bound that needs no atomic load. */
   #lastHead = -1;
   #knownTail = 0;
@@ -56,9 +71,10 @@ export class TxRing extends Ring {
   constructor(place: RingPlace, isPipe: boolean) {
     super(place);
     this.#region = place.region;
-    this.#firstSlot = (place.offset + RING.slots) / 4;
-    this.#ownerWord = (place.offset + RING.size) / 4 - 1;
+    this.#firstSlot = asInteger((place.offset + RING.slots) / 4);
+    this.#ownerWord = asInteger((place.offset + RING.size) / 4 - 1);
     this.#isPipe = isPipe;
+    this.#isLarge = place.region.length > 0x7fffffff;
   }
 
   /** The stamps, if they can be relied upon. */
@@ -148,11 +164,11 @@ export class TxRing extends Ring {
 
   #write(slot: number, bytes: Uint8Array, lengthAndFlags: number): void {
     const { u32, u8 } = this.#region;
-    const word = this.#firstSlot + slot * SLOT_WORDS;
+    const word = this.#firstSlot + slot * WORDS;
     const offset = this.bufferBase + u32[word] * this.bufferSize;
     u8.set(bytes, this.hasOffsets ? offset + this.packetOffset(slot) : offset);
     u32[word + 1] = lengthAndFlags;
-    if (this.#stamps !== undefined) this.#stamps[slot] = 0;
+    if (this.#stamps !== undefined) this.#stamps[slot] = this.#holding = 0;
   }
 
   /**
@@ -160,7 +176,7 @@ export class TxRing extends Ring {
    *
    * @param frame fits in one slot
    * @param count packets; not more than there is `space`
-   * @param stamp from {@linkcode newStamp}, the same while the frame's bytes stay the same
+   * @param stamp from {@linkcode newStamp} or {@linkcode stampOf}: the same while the frame's bytes stay the same
    */
   putCopies(frame: Uint8Array, count: number, stamp: number): void {
     if (this.hasOffsets) {
@@ -168,21 +184,35 @@ export class TxRing extends Ring {
       return;
     }
     this.#claim();
+    if (!this.#holds(stamp)) this.#writeCopies(frame, count, stamp);
+    this.#setLengths(frame.length, count);
+  }
+
+  #writeCopies(frame: Uint8Array, count: number, stamp: number): void {
     const { u32, u8 } = this.#region;
-    const { bufferBase, bufferSize, slots } = this;
-    const { length } = frame;
     const stamps = this.#usableStamps();
     let slot = this.head;
     for (let i = 0; i < count; i++) {
-      const word = this.#firstSlot + slot * SLOT_WORDS;
       if (stamps === null || stamps[slot] !== stamp) {
-        u8.set(frame, bufferBase + u32[word] * bufferSize);
+        u8.set(frame, this.bufferBase + u32[this.#firstSlot + slot * WORDS] * this.bufferSize);
         if (stamps !== null) stamps[slot] = stamp;
       }
-      u32[word + 1] = length;
-      if (++slot === slots) slot = 0;
+      if (++slot === this.slots) slot = 0;
     }
-    this.publish(slot);
+    this.#holding = 0;
+  }
+
+  /** Gives the next slots a length, and publishes them. */
+  #setLengths(length: number, count: number): void {
+    const { u32 } = this.#region, { head, slots } = this;
+    const here = Math.min(count, slots - head);
+    for (let slot = head; slot < head + here; slot++) {
+      u32[this.#firstSlot + slot * WORDS + 1] = length;
+    }
+    for (let slot = 0; slot < count - here; slot++) {
+      u32[this.#firstSlot + slot * WORDS + 1] = length;
+    }
+    this.publish(here < slots - head ? head + here : count - here);
   }
 
   /**
@@ -197,23 +227,66 @@ export class TxRing extends Ring {
       return;
     }
     this.#claim();
-    const { u32, u8 } = this.#region;
-    const { bufferBase, bufferSize, slots } = this;
-    const stamps = this.#usableStamps();
     const stamp = numberOf(template);
+    if (this.#holds(stamp)) {
+      if (template.isVarying) this.#patchAll(template, count);
+      else this.#setLengths(template.maxLength, count);
+    } else this.#writeEach(template, count, stamp);
+  }
+
+  #writeEach(template: PacketTemplate, count: number, stamp: number): void {
+    const { u32, u8 } = this.#region;
+    const stamps = this.#usableStamps();
     let slot = this.head;
     for (let i = 0; i < count; i++) {
-      const word = this.#firstSlot + slot * SLOT_WORDS;
-      const offset = bufferBase + u32[word] * bufferSize;
+      const word = this.#firstSlot + slot * WORDS;
+      const offset = this.bufferBase + u32[word] * this.bufferSize;
       if (stamps !== null && stamps[slot] === stamp) {
         u32[word + 1] = template.patch(u8, offset);
       } else {
         u32[word + 1] = template.writeTo(u8, offset);
         if (stamps !== null) stamps[slot] = stamp;
       }
-      if (++slot === slots) slot = 0;
+      if (++slot === this.slots) slot = 0;
+    }
+    this.#holding = 0;
+    this.publish(slot);
+  }
+
+  /**
+   * Turns what is in the next slots into the template's next packets, some at a time: where they are first,
+   * then all that is patched, in loops that do one thing each.
+   */
+  #patchAll(template: PacketTemplate, count: number): void {
+    const { u32, u8 } = this.#region, { bufferBase, bufferSize, slots } = this;
+    const length = template.maxLength, isFixed = template.minLength === length;
+    let slot = this.head;
+    for (let done = 0; done < count;) {
+      const some = Math.min(count - done, PacketTemplate.BATCH, slots - slot);
+      const first = this.#firstSlot + slot * WORDS;
+      for (let i = 0; i < some; i++) {
+        const word = first + i * WORDS;
+        OFFSETS[i] = bufferBase + Math.imul(u32[word], bufferSize);
+        u32[word + 1] = length;
+      }
+      template.patchAll(u8, OFFSETS, LENGTHS, some);
+      for (let i = 0; i < some && !isFixed; i++) u32[first + i * WORDS + 1] = LENGTHS[i];
+      done += some;
+      slot = slot + some === slots ? 0 : slot + some;
     }
     this.publish(slot);
+  }
+
+  /** Whether all buffers of the ring hold what the stamp stands for. */
+  #holds(stamp: number): boolean {
+    const stamps = this.#usableStamps();
+    if (stamps === null || this.#isLarge) return false;
+    if (this.#holding === stamp) return true;
+    for (let slot = 0; slot < stamps.length; slot++) {
+      if (stamps[slot] !== stamp) return false;
+    }
+    this.#holding = stamp;
+    return true;
   }
 
   /**
@@ -254,11 +327,23 @@ export class TxRing extends Ring {
     return nextNumber();
   }
 
+  /** A number that stands for these bytes: the same as the last time if they are the same. */
+  stampOf(frame: Uint8Array): number {
+    const last = this.#lastFrame;
+    let isSame = frame.length === last.length;
+    for (let i = 0; isSame && i < last.length; i++) isSame = frame[i] === last[i];
+    if (!isSame) {
+      this.#lastFrame = frame.slice();
+      this.#lastStamp = nextNumber();
+    }
+    return this.#lastStamp;
+  }
+
   /** The slot's buffer has to be written whole next time. */
   protected override touched(slot: number): void {
     if (this.#region.closed) return;
     this.#claim();
-    if (this.#stamps !== undefined) this.#stamps[slot] = 0;
+    if (this.#stamps !== undefined) this.#stamps[slot] = this.#holding = 0;
   }
 
   /** Makes us the one who wrote last; if it was another, its buffers are not as we left them. */
@@ -268,5 +353,6 @@ export class TxRing extends Ring {
     u32[this.#ownerWord] = this.#owner;
     this.#lastHead = -1;
     this.#stamps?.fill(0);
+    this.#holding = 0;
   }
 }

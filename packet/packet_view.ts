@@ -12,6 +12,14 @@ const { ARP, VLAN, QINQ, QINQ_OLD } = EtherType;
 const EMPTY = new DataView(new ArrayBuffer(0));
 
 /**
+ * What lies beyond the end of a packet. A call, because V8 leaves calls that were never made out of what it
+ * compiles: with a 0 in its place, all reads of a packet checked the view anew (8 of 17 instructions each).
+ */
+function beyond(): number {
+  return 0;
+}
+
+/**
  * A reusable window on one Ethernet frame: `attach()` it to a packet, then read its headers.
  * Nothing is copied and only the text getters (`sourceAddress`, `destinationAddress`,
  * `toString()`) and `bytes()` allocate, so one view can walk millions of packets a second.
@@ -118,17 +126,17 @@ export class PacketView {
 
   /** The byte at `at`, counted from the beginning of the packet. */
   getUint8(at: number): number {
-    return at >= 0 && at < this.#length ? this.#view.getUint8(this.#offset + at) : 0;
+    return at >= 0 && at < this.#length ? this.#view.getUint8(this.#offset + at) : beyond();
   }
 
   /** The big-endian 16-bit number at `at`, counted from the beginning of the packet. */
   getUint16(at: number): number {
-    return at >= 0 && at + 2 <= this.#length ? this.#view.getUint16(this.#offset + at) : 0;
+    return at >= 0 && at + 2 <= this.#length ? this.#view.getUint16(this.#offset + at) : beyond();
   }
 
   /** The big-endian 32-bit number at `at`, counted from the beginning of the packet. */
   getUint32(at: number): number {
-    return at >= 0 && at + 4 <= this.#length ? this.#view.getUint32(this.#offset + at) : 0;
+    return at >= 0 && at + 4 <= this.#length ? this.#view.getUint32(this.#offset + at) : beyond();
   }
 
   /** Where all the headers are, in one object that the next `attach()` reuses. */
@@ -151,7 +159,7 @@ export class PacketView {
   }
 
   #mac(at: number): number {
-    if (at + 6 > this.#length) return 0;
+    if (at + 6 > this.#length) return beyond();
     const position = this.#offset + at;
     return this.#view.getUint16(position) * TWO_32 + this.#view.getUint32(position + 2);
   }
@@ -168,7 +176,7 @@ export class PacketView {
 
   /** EtherType behind all VLAN tags; below 1536 it is the length of an IEEE 802.3 frame. */
   get etherType(): number {
-    if (this.#length < 14) return 0;
+    if (this.#length < 14) return beyond();
     const type = this.#view.getUint16(this.#offset + 12);
     return type === VLAN || type === QINQ || type === QINQ_OLD ? this.headers.etherType : type;
   }

@@ -86,6 +86,31 @@ export class Sequence {
     return value;
   }
 
+  /** The values for the next packets, so many; of those of 48 bits the low 32. */
+  fill(values: Uint32Array, count: number): void {
+    const isCounting = this.#kind === COUNT && this.#every === 1 && this.#limit <= TWO_32;
+    if (!isCounting) {
+      for (let i = 0; i < count; i++) values[i] = this.next();
+      return;
+    }
+    // In integers of 32 bits, which are right modulo 2^32: 1 ns a packet, with next() it is 8
+    const mask = (this.#limit - 1) | 0, step = this.#step | 0, first = this.#first | 0;
+    let value = this.#value | 0;
+    for (let i = 0; i < count;) {
+      const left = this.#count - this.#index;
+      const end = left > count - i ? count : (i + left) | 0;
+      this.#index += end - i;
+      for (; i < end; i = (i + 1) | 0) {
+        values[i] = value;
+        value = (value + step) & mask;
+      }
+      if (this.#index < this.#count) continue;
+      this.#index = 0;
+      value = first;
+    }
+    this.#value = value >>> 0;
+  }
+
   #advance(): void {
     if (this.#kind === RANDOM) {
       this.#draw();

@@ -1,10 +1,11 @@
-import { TWO_32 } from "./bytes.ts";
 import { foldSum } from "./checksum.ts";
 import { arpFrame, icmpEchoFrame, tcpFrame, udpFrame } from "./frame_builder.ts";
 import { Protocol } from "./protocols.ts";
 import { summary } from "./summary.ts";
 import { analyseFrame, compileFields, type Field, fieldSum } from "./template_fields.ts";
+import { TemplateColumns } from "./template_columns.ts";
 import { compileLength, type LengthField, lengthSequence } from "./template_length.ts";
+import { fold, write16, writeField } from "./template_write.ts";
 import type {
   ArpOptions,
   EthernetOptions,
@@ -54,6 +55,8 @@ export class PacketTemplate {
   #transportBase = 0;
   /** What a transport checksum of 0 is written as: UDP keeps 0 for "none". */
   #zero = 0;
+  /** How several packets are patched at once; undefined where that has to be done one by one. */
+  #columns: TemplateColumns | undefined;
 
   private constructor(bytes: Uint8Array, vary: VaryOptions) {
     const frame = analyseFrame(bytes);
@@ -71,6 +74,15 @@ export class PacketTemplate {
     this.#transportChecksumAt = isInTransportSum ? frame.transportChecksumAt : -1;
     this.#zero = frame.headers.protocol === Protocol.UDP ? 0xffff : 0;
     this.#setBases(frame.view);
+    if (this.#length === null) {
+      this.#columns = TemplateColumns.of(fields, {
+        ipAt: this.#ipChecksumAt,
+        ipBase: this.#ipBase,
+        transportAt: this.#transportChecksumAt,
+        transportBase: this.#transportBase,
+        zero: this.#zero,
+      });
+    }
   }
 
   /** The sums of all that stays: the complement of each checksum, less the words that vary. */
@@ -253,6 +265,54 @@ export class PacketTemplate {
     return this.#apply(bytes, offset);
   }
 
+  /** Most packets that `patchAll()` takes. */
+  static readonly BATCH = 256;
+
+  /**
+   * As `patch()` for several packets at once, which takes a third of the time.
+   *
+   * @param offsets where the packets are, all of them written by this template before
+   * @param lengths becomes the packets' lengths
+   * @param count packets, at most `PacketTemplate.BATCH`
+   * @throws {RangeError} when there are not `maxLength` bytes at an offset; nothing changes then.
+   * @example
+   * ```ts
+   * import { increment, PacketTemplate } from "@valet/valet/packet";
+   * import assert from "node:assert/strict";
+   *
+   * const template = PacketTemplate.icmpEcho({
+   *   src: "10.0.0.1",
+   *   dst: "10.1.0.1",
+   *   vary: { sequence: increment(1) },
+   * });
+   * const buffer = new Uint8Array(4096);
+   * const offsets = Int32Array.of(0, 2048), lengths = new Uint32Array(2);
+   * for (const offset of offsets) template.writeTo(buffer, offset);
+   * template.patchAll(buffer, offsets, lengths, 2);
+   * assert.deepEqual([buffer[41], buffer[2048 + 41]], [3, 4]);
+   * ```
+   */
+  patchAll(bytes: Uint8Array, offsets: Int32Array, lengths: Uint32Array, count: number): void {
+    const { BATCH } = PacketTemplate;
+    if (!(count >= 0 && count <= BATCH && count <= offsets.length && count <= lengths.length)) {
+      throw new RangeError(
+        `Cannot patch ${count} packets: at most ${BATCH}, and as many as there are places for`,
+      );
+    }
+    let low = 0, high = 0;
+    for (let i = 0; i < count; i++) {
+      low = offsets[i] < low ? offsets[i] : low;
+      high = offsets[i] > high ? offsets[i] : high;
+    }
+    if (count > 0) this.#checkRoom(bytes, low < 0 ? low : high);
+    if (this.#columns === undefined) {
+      for (let i = 0; i < count; i++) lengths[i] = this.#apply(bytes, offsets[i]);
+    } else {
+      this.#columns.patch(bytes, offsets, count);
+      lengths.fill(this.#maxLength, 0, count);
+    }
+  }
+
   /** The next packet as an array of its own; advances the variation. */
   next(): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(this.#bytes.length);
@@ -337,64 +397,4 @@ function build(
   // Built as the longest packet that can come
   const length = vary.length === undefined ? options.length : lengthSequence(vary.length).high;
   return make(frame(length), vary);
-}
-
-/** Writes a field's next value; returns what it adds to a checksum's sum. */
-function writeField(field: Field, bytes: Uint8Array, at: number): number {
-  if (field.size === 16) return writeWords(field, bytes, at);
-  const value = field.sequence.next();
-  let sum = 0;
-  if (field.size === 4) {
-    const word = value | field.keep;
-    bytes[at] = word >>> 24;
-    bytes[at + 1] = word >>> 16;
-    bytes[at + 2] = word >>> 8;
-    bytes[at + 3] = word;
-    sum = (word >>> 16) + (word & 0xffff);
-  } else if (field.size === 2) {
-    sum = value | field.keep;
-    bytes[at] = sum >>> 8;
-    bytes[at + 1] = sum;
-  } else if (field.size === 1) {
-    bytes[at] = value;
-    return field.isOdd ? value : value << 8;
-  } else {
-    const high = Math.floor(value / TWO_32);
-    write16(bytes, at, high);
-    bytes[at + 2] = value >>> 24;
-    bytes[at + 3] = value >>> 16;
-    bytes[at + 4] = value >>> 8;
-    bytes[at + 5] = value;
-    sum = high + (value >>> 16 & 0xffff) + (value & 0xffff);
-  }
-  return field.isOdd ? swap(fold(sum)) : sum;
-}
-
-function writeWords(field: Field, bytes: Uint8Array, at: number): number {
-  const row = field.sequence.next() * 4;
-  let sum = 0;
-  for (let i = 0; i < 4; i++) {
-    const word = field.words[row + i], to = at + i * 4;
-    bytes[to] = word >>> 24;
-    bytes[to + 1] = word >>> 16;
-    bytes[to + 2] = word >>> 8;
-    bytes[to + 3] = word;
-    sum += (word >>> 16) + (word & 0xffff);
-  }
-  return sum;
-}
-
-function write16(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 8;
-  bytes[at + 1] = value;
-}
-
-/** As foldSum(), for sums below 2^31: a few dozen words at most. */
-function fold(sum: number): number {
-  sum = (sum >>> 16) + (sum & 0xffff);
-  return (sum >>> 16) + (sum & 0xffff);
-}
-
-function swap(word: number): number {
-  return ((word & 0xff) << 8) | (word >>> 8);
 }

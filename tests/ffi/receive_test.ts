@@ -186,3 +186,42 @@ Deno.test("a slot whose buffer does not exist is refused once, and the loop goes
   ring.region.u32[word] = good;
   assert.deepEqual(tags(b), [2]);
 });
+
+Deno.test("a slot whose buffer does not exist is refused behind good ones too", () => {
+  using netmap = testNetmap();
+  using a = netmap.open("vale0:a", { slots: 16 });
+  using b = netmap.open("vale0:b", { slots: 16 });
+  a.sendMany([0, 1, 2, 3, 4].map((tag) => frame(tag)));
+  b.rxSync();
+  const [ring] = b.rxRings;
+  const word = (ring.offset + 256) / 4 + 3 * 4;
+  const good = ring.region.u32[word];
+  ring.region.u32[word] = 0xfffffff0;
+  const seen: number[] = [];
+  assert.throws(() => {
+    for (const packet of b.receive()) seen.push(packet.u32(14));
+  }, RangeError);
+  ring.region.u32[word] = good;
+  assert.deepEqual(seen, [0, 1, 2]);
+  assert.deepEqual(tags(b), [4]);
+});
+
+Deno.test("a loop that has ended says so again and again", () => {
+  using netmap = testNetmap();
+  using a = netmap.open("vale0:a", { slots: 16 });
+  using b = netmap.open("vale0:b", { slots: 16 });
+  for (let round = 0; round < 5; round++) { // over the end of the ring, at each slot of it
+    a.sendMany([0, 1, 2, 3, 4, 5, 6].map((tag) => frame(tag)));
+    const loop = b.receive();
+    for (let tag = 0; tag < 7; tag++) {
+      const { done, value } = loop.next();
+      assert.equal(done, false);
+      assert.equal(value.u32(14), tag);
+    }
+    for (let i = 0; i < 2; i++) {
+      const { done, value } = loop.next();
+      assert.equal(done, true);
+      assert.equal(value.length, 0);
+    }
+  }
+});

@@ -1,7 +1,15 @@
 // Shows that what is sent is what arrives, in whatever way it is put into the ring.
 
 import assert from "node:assert/strict";
-import { increment, list, type NetmapError, PacketTemplate, type Port } from "../../mod.ts";
+import {
+  increment,
+  list,
+  type NetmapError,
+  PacketTemplate,
+  type Port,
+  range,
+  type VaryOptions,
+} from "../../mod.ts";
 import { frame, tagOf, testNetmap } from "./scene.ts";
 
 const TEMPLATE = {
@@ -149,6 +157,64 @@ Deno.test("a frame that changes between two sends is sent as it is then", () => 
   bytes.set(frame(2));
   a.send(bytes, { count: 8 });
   assert.deepEqual(drain(b).map(tagOf), [...Array(8).fill(1), ...Array(8).fill(2)]);
+});
+
+Deno.test("templates and frames in turn are each sent as they are, over the ring's end too", () => {
+  using netmap = testNetmap();
+  using a = netmap.open("vale0:a", { slots: 64 });
+  using b = netmap.open("vale0:b", { slots: 64 });
+  const make = (vary: VaryOptions): PacketTemplate =>
+    PacketTemplate.udp({
+      src: "10.0.0.1:1",
+      dst: "10.0.0.2:2",
+      payload: "18 bytes of it all",
+      vary,
+    });
+  const kinds: VaryOptions[] = [
+    {},
+    { srcPort: increment(1000) },
+    { src: range("10.0.0.1", "10.0.0.99"), dstPort: list([1, 2, 3]) },
+    { length: list([60, 80, 100]) },
+  ];
+  const templates = kinds.map(make), twins = kinds.map(make);
+  const bytes = frame(7), [ring] = a.txRings;
+  for (let turn = 0; turn < 60; turn++) {
+    // The same one for some turns, so that all of the ring holds it
+    const which = (turn >> 2) % (templates.length + 1), count = 40 + turn % 9;
+    if (turn % 7 === 3) ring.bytes(turn).fill(0xee);
+    if (turn % 10 === 5) bytes[30] ^= 0xff;
+    let expected: Uint8Array[];
+    if (which < templates.length) {
+      a.send(templates[which], { count });
+      expected = [...twins[which].packets(count)];
+    } else {
+      a.send(bytes, { count });
+      expected = Array.from({ length: count }, () => bytes);
+    }
+    assert.deepEqual(
+      b.receiveFrames().map((packet) => packet.toHex()),
+      expected.map((packet) => packet.toHex()),
+    );
+  }
+});
+
+Deno.test("a frame that changes while sendAll() goes on is sent as it is, then and later", async () => {
+  using netmap = testNetmap();
+  using a = netmap.open("vale0:a", { slots: 256 });
+  using b = netmap.open("vale0:b", { slots: 1024 });
+  const bytes = frame(1), before = bytes.toHex();
+  const sending = a.sendAll(bytes, { count: 256, batch: 8 });
+  bytes[40] ^= 0xff; // it has sent some, and lets the event loop go on
+  const changed = bytes.toHex();
+  await sending;
+  const sent = b.receiveFrames().map((packet) => packet.toHex());
+  assert.equal(sent.length, 256);
+  assert.deepEqual(new Set(sent), new Set([before, changed]));
+  bytes[40] ^= 0xff;
+  a.send(bytes, { count: 255 });
+  const frames = b.receiveFrames();
+  assert.equal(frames.length, 255);
+  for (const frame of frames) assert.equal(frame.toHex(), before);
 });
 
 Deno.test("frames longer than a buffer take several slots", () => {

@@ -135,3 +135,73 @@ Deno.test("PacketTemplate.patch() gives the same packets as writeTo()", () => {
     assert.deepEqual(patched, written);
   }));
 });
+
+Deno.test("PacketTemplate.patchAll() gives the same packets as patch()", () => {
+  const counts = fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 4 });
+  fc.assert(fc.property(templates, counts, (template, counts) => {
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    const expected = [...template.packets(total + 1)].slice(0, -1).map((frame) => frame.toHex());
+    template.reset();
+    const buffer = new Uint8Array(40 * 512), lengths = new Uint32Array(40);
+    const offsets = Int32Array.from(lengths, (_, i) => (39 - i) * 512 + i % 3);
+    for (const offset of offsets) template.writeTo(buffer, offset);
+    template.reset();
+    const patched = counts.flatMap((count) => {
+      template.patchAll(buffer, offsets, lengths, count);
+      return Array.from(
+        { length: count },
+        (_, i) => buffer.slice(offsets[i], offsets[i] + lengths[i]).toHex(),
+      );
+    });
+    assert.deepEqual(patched, expected);
+    assert.equal(template.next().toHex(), lastOf(template, total), "the variation goes on");
+  }));
+});
+
+function lastOf(template: PacketTemplate, packets: number): string {
+  template.reset();
+  return [...template.packets(packets + 1)][packets].toHex();
+}
+
+Deno.test("PacketTemplate.patchAll() counts up and down, around and up to an end", () => {
+  const variations = [
+    increment(0xfffe, 3),
+    increment(1, -2),
+    increment(65535, -1, 7),
+    increment(1000, 10, 3),
+    increment(5, 0),
+    range(10, 3),
+    range(0xffff, 0xffff),
+  ];
+  for (const srcPort of variations) {
+    const make = (): PacketTemplate =>
+      PacketTemplate.udp({
+        src: "10.0.0.1:1",
+        dst: "10.1.0.1:2",
+        vary: { srcPort, dstPort: srcPort },
+      });
+    const template = make(), frame = template.next(), buffer = new Uint8Array(100 * 64);
+    const lengths = new Uint32Array(100), offsets = Int32Array.from(lengths, (_, i) => i * 64);
+    for (const offset of offsets) buffer.set(frame, offset);
+    template.reset();
+    template.patchAll(buffer, offsets, lengths, 100);
+    const expected = [...make().packets(100)].map((bytes) => bytes.toHex());
+    const found = [...offsets].map((at) => buffer.slice(at, at + frame.length).toHex());
+    assert.deepEqual(found, expected);
+  }
+  const wide = increment("255.255.255.254", 0x8000_0001, undefined);
+  const template = PacketTemplate.udp({
+    src: "10.0.0.1:1",
+    dst: "10.1.0.1:2",
+    vary: { src: wide },
+  });
+  const expected = [...template.packets(9)].map((bytes) => bytes.toHex());
+  template.reset();
+  const buffer = new Uint8Array(9 * 64), lengths = new Uint32Array(9);
+  const offsets = Int32Array.from(lengths, (_, i) => i * 64);
+  for (const offset of offsets) template.writeTo(buffer, offset);
+  template.reset();
+  template.patchAll(buffer, offsets, lengths, 9);
+  const found = [...offsets].map((at) => buffer.slice(at, at + template.maxLength).toHex());
+  assert.deepEqual(found, expected);
+});

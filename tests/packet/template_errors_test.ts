@@ -35,6 +35,26 @@ Deno.test("PacketTemplate.writeTo() refuses a buffer without room and changes no
   assert.equal(take(template, 1, (packet) => packet.sourcePort)[0], 1);
 });
 
+Deno.test("PacketTemplate.patchAll() refuses places without room and changes nothing", () => {
+  const template = PacketTemplate.udp({ ...UDP, length: 60, vary: { srcPort: increment(1) } });
+  const buffer = new Uint8Array(200), lengths = new Uint32Array(2);
+  for (const offset of [141, -1]) {
+    assert.throws(() => template.patchAll(buffer, Int32Array.of(0, offset), lengths, 2), {
+      name: "RangeError",
+      message: `Cannot write a packet of 60 bytes at ${offset}: the array has 200 bytes`,
+    });
+  }
+  for (const count of [3, -1, 257, NaN]) {
+    assert.throws(() => template.patchAll(buffer, Int32Array.of(0, 60), lengths, count), {
+      name: "RangeError",
+      message: `Cannot patch ${count} packets: at most 256, and as many as there are places for`,
+    });
+  }
+  template.patchAll(buffer, new Int32Array(0), lengths, 0);
+  assert.ok(buffer.every((byte) => byte === 0));
+  assert.equal(take(template, 1, (packet) => packet.sourcePort)[0], 1);
+});
+
 Deno.test("PacketTemplate.writeTo() refuses an array whose memory is gone", () => {
   const buffer = new Uint8Array(100);
   buffer.buffer.transfer();
