@@ -4,11 +4,13 @@
  * @module
  */
 
-import { DROP } from "./constants.ts";
+import { DROP as DROP_PORT } from "./constants.ts";
 import { checkInteger } from "./errors.ts";
 import { LookupPacket } from "./packet.ts";
 import type { Region } from "./region.ts";
 
+/** A constant of this module is a number in what V8 compiles; what is imported is looked up each time. */
+const DROP = DROP_PORT;
 /** Most packets of a batch, `VALET_BATCH_PACKETS`. */
 const PACKETS = 256;
 /** u32 words of a packet's descriptor, and where its fields are. */
@@ -62,7 +64,7 @@ export class LookupBatch {
   #view: DataView = NO_MEMORY;
   #addressLow = 0;
   #addressHigh = 0;
-  /** The region's addresses differ in their lower 31 bits only, which is faster to work with. */
+  /** Offsets are below 2^31: then they are right if the lower 32 bits of addresses are subtracted as integers. */
   #isNear = false;
   #length = 0;
   #source = 0;
@@ -98,10 +100,9 @@ export class LookupBatch {
 
   /** Where in its region the packet is. */
   #offset(at: number): number {
-    const low = this.#table[at + ADDRESS] - this.#addressLow;
-    return this.#isNear
-      ? low | 0
-      : (this.#table[at + ADDRESS + 1] - this.#addressHigh) * TWO_32 + low;
+    if (this.#isNear) return ((this.#table[at + ADDRESS] | 0) - this.#addressLow) | 0;
+    const low = this.#table[at + ADDRESS] - (this.#addressLow >>> 0);
+    return (this.#table[at + ADDRESS + 1] - this.#addressHigh) * TWO_32 + low;
   }
 
   /**
@@ -167,9 +168,10 @@ export class LookupBatch {
     const table = this.#table, view = this.#view, packet = this.#packet;
     const length = this.#length;
     packet.port = this.#source;
+    packet.show(view, 0, 0, 0);
     for (let i = from, at = from * WORDS; i < length; i++, at += WORDS) {
       const lengthAndFragments = table[at + FIRST_LENGTH_AND_FRAGMENTS];
-      packet.show(view, this.#offset(at), lengthAndFragments & 0xffff, table[at + LENGTH]);
+      packet.showNext(this.#offset(at), lengthAndFragments & 0xffff, table[at + LENGTH]);
       packet.fragments = lengthAndFragments >>> 16;
       const ring = packet.ring = table[at + RING];
       packet.index = i;
@@ -194,9 +196,9 @@ export class LookupBatch {
   begin(table: Uint32Array, region: Region, length: number, source: number): void {
     this.#table = table;
     this.#view = region.view;
-    this.#addressLow = Number(region.address & 0xffffffffn);
+    this.#addressLow = Number(BigInt.asIntN(32, region.address));
     this.#addressHigh = Number(region.address >> 32n);
-    this.#isNear = region.length <= 0x7fffffff && this.#addressLow + region.length <= TWO_32;
+    this.#isNear = region.length <= 0x7fffffff;
     this.#length = length;
     this.#source = source;
   }

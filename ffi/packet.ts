@@ -88,6 +88,12 @@ export class LookupPacket extends Packet {
     this.#frameLength = frameLength;
   }
 
+  /** As `show()`, in the same view, unchecked: for the engine's own packets, which lie within it. */
+  showNext(offset: number, length: number, frameLength: number): void {
+    this.moveTo(offset, length);
+    this.#frameLength = frameLength;
+  }
+
   /** Points at nothing. */
   hide(): void {
     this.detach();
