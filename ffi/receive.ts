@@ -132,7 +132,7 @@ export class ReceiveLoop implements IterableIterator<Packet> {
     // V8 compiles this into the loop, and into loops of no more than some 900 bytes of bytecode in all:
     // so it is short, one slot, one packet, integers only. The result is made in one place, always with
     // the packet: then it is never made, and nothing is known of the packet twice. With a result that was
-    // kept, and attach() with its checks, a packet took 47 ns, so it is 18 (docs/performance.md)
+    // kept, and attach() with its checks, a packet took 51 ns, so it is 22 (docs/performance.md)
     const packet = this.#packet, u32 = this.#u32, at = this.#at;
     const lengthAndFlags = at === this.#end ? 0 : u32[at + 1], length = lengthAndFlags & 0xffff;
     const buffer = u32[at];
