@@ -8,6 +8,10 @@ import { median, significant, spread, summary } from "./statistics.ts";
 
 const NOTHING = "bench/rows/start_nothing.ts";
 
+/** A moment is looked at for so long, and so often at least. */
+const PATIENCE_MS = 20_000;
+const LEAST = 3;
+
 /** Measures a command, in turn with deno alone. */
 export async function measureStart(row: StartRow, setting: Setting): Promise<TimeResult> {
   const times: number[] = [], limit: number[] = [];
@@ -31,8 +35,8 @@ export async function measureStart(row: StartRow, setting: Setting): Promise<Tim
 
 /** Measures what a script looks at itself: a new process each time. */
 export async function measureMoment(row: MomentRow, setting: Setting): Promise<MomentResult> {
-  const times: number[] = [];
-  for (let i = 0; i <= setting.repetitions; i++) {
+  const times: number[] = [], start = performance.now();
+  while (wantsMore(times.length, performance.now() - start, setting.repetitions)) {
     times.push(Number(await outputOf([`bench/rows/${row.moment}.ts`], setting)));
   }
   times.shift(); // the first start fills caches
@@ -43,6 +47,14 @@ export async function measureMoment(row: MomentRow, setting: Setting): Promise<M
     repetitions: times.length,
     goal: row.below_ms,
   };
+}
+
+/**
+ * Whether to look again, after so many times, the first of which does not count: what takes seconds is
+ * looked at less often, for a whole run has ten minutes.
+ */
+export function wantsMore(times: number, passed_ms: number, repetitions: number): boolean {
+  return times <= repetitions && (times <= LEAST || passed_ms < PATIENCE_MS);
 }
 
 /** Milliseconds from start to end. */

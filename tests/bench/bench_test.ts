@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { compare, isMet, readResults } from "../../bench/results.ts";
 import { ROWS } from "../../bench/rows.ts";
+import { wantsMore } from "../../bench/run_start.ts";
 import { median, quantile, spread } from "../../bench/statistics.ts";
 
 const MAIN = fileURLToPath(new URL("../../bench/main.ts", import.meta.url));
@@ -166,6 +167,16 @@ Deno.test("bench prints how long commands take", () => {
     assert.ok(isPositive(row.ms) && isPositive(row.limit_ms), JSON.stringify(row));
     assert.ok(isPositive(row.ratio) && !("mpps" in row), JSON.stringify(row));
   }
+});
+
+Deno.test("wantsMore() looks at quick moments often, and at slow ones three times", () => {
+  /** How often something that takes so long is looked at, the first time not counted. */
+  const counted = (ms: number): number => {
+    let times = 0;
+    while (wantsMore(times, times * ms, 11)) times++;
+    return times - 1;
+  };
+  assert.deepEqual([10, 1000, 2000, 4000, 9000, 60_000].map(counted), [11, 11, 9, 4, 3, 3]);
 });
 
 Deno.test("bench measures loops of scripts in every form, and a sweep's row when it is named", () => {
