@@ -1,6 +1,8 @@
-/** What `--plot` draws: the rows of each sweep as one chart. */
+/** What `--plot` draws: the rows of each sweep as one chart; and what instructions are for. */
 
 import type { Axis, Plot, Point, Series } from "../scripts/experiments/kit/plot.ts";
+import type { Count } from "./instructions.ts";
+import { PARTS } from "./parts.ts";
 import type { RateResult, Result } from "./results.ts";
 import { median } from "./statistics.ts";
 
@@ -97,6 +99,39 @@ export function chartsOf(results: readonly Result[]): Plot[] {
     if (chart.limitOf !== undefined) series.push(limitOf(chart, rates, chart.rows[chart.limitOf]));
     return [{ name, title, x, y, series }];
   });
+}
+
+/**
+ * The same.
+ *
+ * @throws {Error} if there is nothing to draw
+ */
+export function sweepCharts(results: readonly Result[]): Plot[] {
+  const plots = chartsOf(results);
+  if (plots.length > 0) return plots;
+  throw new Error(
+    "Cannot draw: no sweep has two rows that were measured\nHint: Try --all, or --only engine.macs",
+  );
+}
+
+/** Instructions a packet by what they are for: a bar for each row, with its parts on each other. */
+export function partsChart(counts: readonly Count[]): Plot {
+  return {
+    name: "parts",
+    title: "What a packet's instructions are for",
+    x: { label: "row" },
+    y: { label: "instructions", unit: "a packet" },
+    series: PARTS.map((part): Series => ({
+      name: part,
+      style: "bar",
+      points: counts.map(({ name, parts }) => ({
+        x: name.replace(/^engine\./, ""),
+        y: parts[part],
+      })),
+    })).filter(({ points }) => points.some(({ y }) => y > 0)),
+    isStacked: true,
+    size: [Math.max(240, 170 * counts.length), 340],
+  };
 }
 
 /** Rows whose names have a number in that place, in its order. */

@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import type { Built } from "./build.ts";
+import { countParts, type Part, PARTS } from "./parts.ts";
 import type { Row } from "./row.ts";
 import { significant } from "./statistics.ts";
 
@@ -11,6 +12,8 @@ export interface Count {
   name: string;
   /** Per packet, of valet and of the loop that sends and receives. */
   instructions: number;
+  /** The same by what they are for. */
+  parts: Record<Part, number>;
 }
 
 /** Rounds that are counted: each does the same, but the last batch of a ring that wraps. */
@@ -60,12 +63,16 @@ export function countInstructions(row: Row, built: Built): Count {
       stdin: "null",
     }).outputSync();
     const text = new TextDecoder();
-    const total = success && /^totals: (\d+)/m.exec(Deno.readTextFileSync(file));
-    const packets = Number(text.decode(stdout));
+    const profile = success ? Deno.readTextFileSync(file) : "";
+    const total = /^totals: (\d+)/m.exec(profile), packets = Number(text.decode(stdout));
     if (!total || !(packets > 0)) {
       throw new Error(`Cannot count the instructions of "${row.name}":\n${text.decode(stderr)}`);
     }
-    return { name: row.name, instructions: significant(Number(total[1]) / packets, 4) };
+    const all = countParts(profile);
+    const parts = Object.fromEntries(
+      PARTS.map((part) => [part, significant(all[part] / packets, 4)]),
+    ) as Count["parts"];
+    return { name: row.name, instructions: significant(Number(total[1]) / packets, 4), parts };
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

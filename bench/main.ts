@@ -3,7 +3,10 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildAll } from "./build.ts";
+import { partsChart, sweepCharts } from "./charts.ts";
 import { canCount, countable, countInstructions } from "./instructions.ts";
+import { partsText } from "./parts.ts";
+import type { Plot } from "../scripts/experiments/kit/plot.ts";
 import { compare, readResults, type Result } from "./results.ts";
 import type { PeerOutcome } from "./peers/run.ts";
 import { FULL, PEERS, QUICK } from "./round.ts";
@@ -20,7 +23,7 @@ usage: deno task bench [options]
   --quick          about a minute, and less exact
   --json           one JSON array instead of the table
   --save FILE      write that array to a file as well
-  --plot FOLDER    draw the sweeps that were measured, as SVG
+  --plot FOLDER    draw the sweeps that were measured as SVG; with --instructions what they are for
   --compare FILE   say what is faster or slower than in an older file
   --peers          compare with other switches instead: DPDK's testpmd, Open vSwitch, Linux's bridge,
                    vde_switch; those that are not installed are skipped
@@ -85,10 +88,8 @@ function readOptions(args: string[]): Options | undefined {
     return undefined;
   }
   const { only, all, quick, json, save, compare, plot, instructions, peers, install } = values;
-  if (instructions && (save !== undefined || compare !== undefined || plot !== undefined)) {
-    throw new Error(
-      "--instructions does not go with --save, --compare or --plot: it has other figures",
-    );
+  if (instructions && (save !== undefined || compare !== undefined)) {
+    throw new Error("--instructions does not go with --save or --compare: it has other figures");
   }
   return {
     only,
@@ -147,15 +148,15 @@ async function bench(options: Options): Promise<boolean> {
       ),
     );
   }
-  if (options.plot !== undefined) await plot(options.plot, results, options.json);
+  if (options.plot !== undefined) await plot(options.plot, sweepCharts(results), options.json);
   return !results.some((result) => "error" in result);
 }
 
 /** Draws what was measured. Only then is the plotting library loaded. */
-async function plot(folder: string, results: readonly Result[], isQuiet: boolean): Promise<void> {
+async function plot(folder: string, plots: readonly Plot[], isQuiet: boolean): Promise<void> {
   const file = "./plot.ts"; // so that it is not loaded before
-  const { writeCharts } = await import(file) as typeof import("./plot.ts");
-  const paths = await writeCharts(folder, results);
+  const { writePlots } = await import(file) as typeof import("./plot.ts");
+  const paths = await writePlots(folder, plots);
   if (!isQuiet) out(paths.join("\n"));
 }
 
@@ -184,7 +185,7 @@ async function comparePeers(
 }
 
 /** Prints instructions a packet, or why there are none: that is no failure. */
-function count(options: Options): boolean {
+async function count(options: Options): Promise<boolean> {
   const rows = countable(chosenRows(options));
   if (rows.length === 0) {
     throw new Error("Cannot count instructions of these rows: only of those in C, in one thread");
@@ -201,7 +202,10 @@ function count(options: Options): boolean {
     }
     return result;
   });
-  if (options.json) out(JSON.stringify(counts, null, 2));
+  out(options.json ? JSON.stringify(counts, null, 2) : `\n${partsText(counts)}`);
+  if (options.plot !== undefined) {
+    await plot(options.plot, [partsChart(counts)], options.json);
+  }
   return true;
 }
 
@@ -209,7 +213,7 @@ try {
   const options = readOptions(Deno.args);
   if (options !== undefined) {
     const isDone = options.instructions
-      ? count(options)
+      ? await count(options)
       : await (options.peers ? comparePeers : bench)(options);
     if (!isDone) Deno.exitCode = 1;
   }

@@ -65,9 +65,14 @@ Deno.test("bench counts instructions a packet, or says that it cannot", () => {
     assert.match(new TextDecoder().decode(stdout), /^skipped: there is no valgrind/);
     return;
   }
-  const [{ name, instructions }] = counts;
+  const [{ name, instructions, parts }] = counts;
   assert.equal(name, "pipe.60");
   assert.ok(isPositive(instructions));
+  // All of them are for something, and each part is there
+  const all = parts as Record<string, number>;
+  const sum = Object.values(all).reduce((a, b) => a + b);
+  assert.ok(Math.abs(sum - Number(instructions)) < 0.1, JSON.stringify(counts));
+  assert.ok(isPositive(all.pipe) && isPositive(all.benchmark), JSON.stringify(counts));
 });
 
 Deno.test("bench counts no instructions of rows in TypeScript", () => {

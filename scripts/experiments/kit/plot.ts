@@ -49,6 +49,8 @@ export interface Plot {
   readonly x: Axis;
   readonly y: Axis;
   readonly series: readonly Series[];
+  /** Bars stand on each other, the first series lowest, and not beside each other. Default: false. */
+  readonly isStacked?: boolean | undefined;
   /** Width and height in pixels, of a row of panels, without titles and legend. Default: 600 x 340. */
   readonly size?: readonly [number, number] | undefined;
 }
@@ -127,8 +129,11 @@ function layers(plot: Plot, data: readonly Datum[], names: readonly string[]): L
     scale: { domain: names },
     legend: names.length === 1 ? null : { title: null, labelLimit: 400 },
   };
-  const encoding = isBeside
-    ? { x, y, color, xOffset: { field: "series", sort: names } }
+  const beside = { x, y, color, xOffset: { field: "series", sort: names } };
+  const encoding = plot.isStacked
+    ? { x, y: { ...y, stack: "zero" }, color, order: { field: "line" } }
+    : isBeside
+    ? beside
     : { x, y, color, detail: { field: "line" } };
   const values = (...styles: string[]): Omit<Layer, "mark"> => ({
     data: { values: data.filter(({ style }) => styles.includes(style)) },
@@ -142,7 +147,7 @@ function layers(plot: Plot, data: readonly Datum[], names: readonly string[]): L
       data: { values: bars },
       mark: { type: "rule", opacity: 0.7, ...(isBar ? { color: "black" } : {}) },
       encoding: {
-        ...(isBeside ? { x, xOffset: encoding.xOffset } : { x }),
+        ...(isBeside ? { x, xOffset: beside.xOffset } : { x }),
         ...(isBar ? {} : { color }),
         y: { ...y, field: "low" },
         y2: { field: "high" },
