@@ -9,7 +9,6 @@ import { compile, hookFromC } from "../../hook/mod.ts";
 import {
   BROADCAST,
   DROP,
-  EtherType,
   type LookupBatch,
   type LookupPacket,
   LookupTable,
@@ -21,13 +20,13 @@ import { cString, INSTANCE, native, serve } from "./native.ts";
 const [form = "packet"] = Deno.args;
 
 function nextPort(packet: LookupPacket): number {
-  return packet.etherType === EtherType.IPV4 ? packet.port + 1 : BROADCAST;
+  return packet.etherType === 0x0800 ? packet.port + 1 : BROADCAST;
 }
 
 function nextPorts(batch: LookupBatch): void {
   const next = batch.source + 1;
   for (let i = 0; i < batch.length; i++) {
-    batch.setDestination(i, batch.packet(i).etherType === EtherType.IPV4 ? next : BROADCAST);
+    batch.setDestination(i, batch.packet(i).etherType === 0x0800 ? next : BROADCAST);
   }
 }
 
