@@ -191,16 +191,27 @@ static void csb_unlock(struct csb *csb)
 	store_release(&csb->atok.lock, 0);
 }
 
+/* Whether so many slots, as the ring's header says, are in the port's memory: others can write there. */
+static int has_slots(const struct client *client, const struct netmap_ring *ring, uint32_t slots)
+{
+	uint64_t ring_at = (uint64_t)((const uint8_t *)ring - client->memory);
+	uint64_t most = (client->port.region_bytes - ring_at - sizeof(*ring)) / sizeof(ring->slot[0]);
+
+	return slots <= most;
+}
+
 /*
  * Marks of slots that are given back without NR_FORWARD go before the daemon sees them, which may
  * be when the flag is set. Up to `head`, from where the last ones ended; caller holds the csb's lock.
  */
-static void forget_marks(struct netmap_ring *ring, const struct csb *csb, uint32_t head)
+static void forget_marks(const struct client *client, struct netmap_ring *ring,
+			 const struct csb *csb, uint32_t head)
 {
-	uint32_t slots = ring->num_slots, at = read_once(&csb->atok.head);
+	uint32_t slots = read_once(&ring->num_slots), at = read_once(&csb->atok.head);
 
-	/* Others can write there. */
-	for (; at < slots && at != head; at = at + 1 == slots ? 0 : at + 1) {
+	if (at >= slots || head >= slots || !has_slots(client, ring, slots))
+		return;
+	for (; at != head; at = at + 1 == slots ? 0 : at + 1) {
 		uint16_t flags = read_once(&ring->slot[at].flags);
 
 		if (__builtin_expect(flags & NS_FORWARD, 0))
@@ -216,8 +227,9 @@ enum rest { REST_NOTHING, REST_HEAR, REST_ALL };
  * may want to hear of it. REST_ALL if the ring is not in a legal state; then it is the daemon's to
  * put right.
  */
-static enum rest take_here(struct netmap_ring *ring, struct csb *csb)
+static enum rest take_here(const struct client *client, struct netmap_ring *ring)
 {
+	struct csb *csb = csb_of(ring);
 	uint32_t hwtail, head, cur, hears;
 	int legal, gave = 0;
 
@@ -231,7 +243,7 @@ static enum rest take_here(struct netmap_ring *ring, struct csb *csb)
 		gave = csb->atok.head != head;
 		if (read_once(&csb->ktoa.by_request) & CSB_FORWARDS &&
 		    !(read_once(&ring->flags) & NR_FORWARD))
-			forget_marks(ring, csb, head);
+			forget_marks(client, ring, csb, head);
 		write_once(&csb->atok.cur, cur);
 		/* Pairs with the sender's load: what lies before it has been read. */
 		store_release(&csb->atok.head, head);
@@ -268,13 +280,11 @@ static int gives_back(const struct client *client, enum direction direction)
 static enum rest needs_daemon(const struct client *client, enum direction direction,
 			struct netmap_ring *ring)
 {
-	struct csb *csb = csb_of(ring);
-
 	if (direction == RX && read_once(&ring->flags) & NR_TIMESTAMP)
 		stamp(ring);
 	if (gives_back(client, direction))
-		return take_here(ring, csb);
-	return sync_here(ring, csb) ? REST_NOTHING : REST_ALL;
+		return take_here(client, ring);
+	return sync_here(ring, csb_of(ring)) ? REST_NOTHING : REST_ALL;
 }
 
 /*
@@ -290,8 +300,7 @@ static void bring_indirect(const struct client *client, struct netmap_ring *ring
 	uint32_t slots = read_once(&ring->num_slots), size = read_once(&ring->nr_buf_size);
 	uint64_t end = client->port.region_bytes;
 
-	if (at >= slots || head >= slots || buffers_at > end ||
-	    slots > (end - ring_at - sizeof(*ring)) / sizeof(ring->slot[0]))
+	if (at >= slots || head >= slots || buffers_at > end || !has_slots(client, ring, slots))
 		return;
 	for (; at != head; at = at + 1 == slots ? 0 : at + 1) {
 		struct netmap_slot *slot = &ring->slot[at];

@@ -2,7 +2,8 @@
 /*
  * A client's sync ends although somebody has written over the words that it and the daemon meet by: the
  * program itself, by mistake, or another one that has the region too. Each is spoiled while the client
- * waits for a daemon that is stopped.
+ * waits for a daemon that is stopped. Nor does it follow a header that speaks of more slots than there
+ * is memory.
  */
 #include "daemon.h"
 
@@ -83,6 +84,22 @@ static void try_spoil(void (*spoil)(uint32_t), uint32_t need_kick, const struct 
 	write_once(&csb()->atok.appl_need_kick, 0);
 }
 
+/* Marks of given back slots are cleared (CSB_FORWARDS), of a billion slots of which 16 are there. */
+static void try_more_slots_than_memory(struct port_handle *b)
+{
+	struct netmap_ring *ring = rx_ring(b, 0);
+	struct csb *words = csb_of(ring);
+
+	daemon_halt(&daemon_);
+	write_once(&words->ktoa.by_request, CSB_FORWARDS);
+	write_once(&words->atok.head, 0);
+	write_once(&words->ktoa.hwtail, 1u << 30);
+	write_once((uint32_t *)&ring->num_slots, 1u << 31);
+	ring->head = ring->cur = 1u << 30;
+	EQUAL(valet_rxsync(b->handle), 0);
+	EQUAL(kill(daemon_.pid, SIGCONT), 0);
+}
+
 int main(void)
 {
 	static void (*const spoils[])(uint32_t) = { nobody_sleeps, nothing_is_asked,
@@ -99,6 +116,7 @@ int main(void)
 		try_spoil(spoils[i], 1, &b, 1 + i);
 	/* The daemon says that it is awake, and sleeps. */
 	try_spoil(nothing, 0, &b, 10);
+	try_more_slots_than_memory(&b);
 	close_port(&b);
 	close_port(&a);
 	daemon_stop(&daemon_);
