@@ -69,6 +69,12 @@ function receive({ path, backend, instance, port, sender, first }: Receiver): ne
   using receiving = store.openPort(netmap, port);
   using sending = netmap.open(sender, { slots: 2 * BATCH });
   for (let next = first;;) {
+    // Before, not after: who was killed with a full file left no room for what is sent now
+    if (store.room < BATCH) {
+      const end = next + offset - ROOM / 2;
+      say(`remove ${end - 1 - offset}`);
+      while (oldest < end) store.remove(oldest++);
+    }
     const count = 1 + Math.floor(Math.random() * BATCH);
     sending.sendMany(Array.from({ length: count }, (_, i) => frameOf(next + i)));
     for (let kept = 0; kept < count;) {
@@ -78,10 +84,6 @@ function receive({ path, backend, instance, port, sender, first }: Receiver): ne
     }
     next += count;
     say(`kept ${next - 1}`);
-    if (store.room >= BATCH) continue;
-    const end = next + offset - ROOM / 2;
-    say(`remove ${end - 1 - offset}`);
-    while (oldest < end) store.remove(oldest++);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { PacketStore } from "../../../mod.ts";
+import { Netmap, PacketStore } from "../../../mod.ts";
 import { frameOf, Victim } from "../../../scripts/experiments/persistent/killed.ts";
 import { forEachBackend } from "../../contract/backends.ts";
 
@@ -43,6 +43,28 @@ forEachBackend((backend) => {
     assert.equal(victim.result.lost, 1);
     assert.equal(victim.result.corrupt, 1);
   });
+});
+
+Deno.test("a receiver goes on with a file that was full when the one before was killed", async () => {
+  const names = { backend: "embedded", instance: "full file" } as const;
+  using victim = new Victim();
+  {
+    using netmap = Netmap.open(names);
+    using store = PacketStore.open(victim.path);
+    using _receiving = store.openPort(netmap, "vale0:r");
+    using sending = netmap.open("vale0:s");
+    for (let number = 1; store.room > 0; number++) {
+      sending.send(frameOf(number));
+      assert.equal(store.keepAll(), 1);
+    }
+  }
+  await victim.look();
+  const full = victim.result.acknowledged;
+  await victim.kill({ ...names, port: "vale0:r", sender: "vale0:s" });
+  const { lost, corrupt } = victim.result;
+  assert.deepEqual({ lost, corrupt }, { lost: 0, corrupt: 0 });
+  using store = PacketStore.open(victim.path);
+  assert.ok(store.packets().at(-1)!.number > full, "it has made room, and kept more");
 });
 
 function indexOf(bytes: Uint8Array, part: Uint8Array): number {
