@@ -29,11 +29,11 @@ export const SYMBOL_GROUPS = {
       result: "i32",
     },
     valet_map: { parameters: ["i32", /* handle */ "buffer" /* out */], result: "i32" },
+    valet_close: { parameters: ["i32" /* handle */], result: "i32" },
   },
   packets: {
     valet_txsync: { parameters: ["i32" /* handle */], result: "i32" },
     valet_rxsync: { parameters: ["i32" /* handle */], result: "i32" },
-    valet_close: { parameters: ["i32" /* handle */], result: "i32" },
   },
   wait: {
     valet_poll: {
