@@ -26,6 +26,11 @@ class Helper implements Disposable {
 
   async do(what: SilentJob["do"]): Promise<string> {
     await this.#ready;
+    return await this.start(what);
+  }
+
+  /** The same for one that has answered before: it has its job when this returns. */
+  start(what: SilentJob["do"]): Promise<string> {
     const { backend, instance, bridgeName: bridge } = this.#scene;
     const answer = this.#answer();
     const job: SilentJob = {
@@ -36,7 +41,7 @@ class Helper implements Disposable {
       flags: this.#flags,
     };
     this.#worker.postMessage(job);
-    return await answer;
+    return answer;
   }
 
   [Symbol.dispose](): void {
@@ -111,10 +116,9 @@ forEachBackend((backend) => {
       tags(b);
       scene.bridge.lookup = () => 1;
       let isDone = false;
-      const sending = sender.do({ send: "other" }).finally(() => isDone = true);
-      await new Promise((resolve) => setTimeout(resolve));
-      // Busy until the Worker has its answer, whenever a busy machine lets it try
+      // Busy from before the Worker begins until it has its answer, whenever a busy machine lets it try
       const before = Atomics.load(flags, 2), end = performance.now() + 30_000;
+      const sending = sender.start({ send: "other" }).finally(() => isDone = true);
       while (Atomics.load(flags, 2) === before && performance.now() < end);
       assert.equal(isDone, false, "its answer has not been heard, for we were busy");
       assert.equal(await sending, "ECANCELED");

@@ -40,13 +40,14 @@ scope.onmessage = ({ data: job }) => {
     return scope.postMessage("set");
   }
   using port = netmap.open(`${job.bridge}:${job.do.send}`);
+  let answer = "sent";
   try {
     port.send(frame());
-    scope.postMessage("sent");
   } catch (error) {
-    scope.postMessage(error instanceof NetmapError ? error.code : String(error));
-  } finally {
-    Atomics.add(flags, 2, 1);
+    answer = error instanceof NetmapError ? error.code : String(error);
   }
+  // First: who has the answer has this as well
+  Atomics.add(flags, 2, 1);
+  scope.postMessage(answer);
 };
 scope.postMessage("ready");
