@@ -2,43 +2,13 @@
  * Checksums that a network stack has left to "the card": completed where they are incomplete, and
  * nothing else is touched, whatever a frame holds.
  */
-#include "t.h"
+#include "frame_bytes.h"
 
 #include <stddef.h>
 
 #include "device/mend.h"
 
 enum { ROUNDS = 20000, FRAME_BYTES = 200, TCP = 6, UDP = 17 };
-
-static uint32_t seed = 1;
-
-static uint32_t number(uint32_t below)
-{
-	seed = seed * 1664525 + 1013904223;
-	return (seed >> 8) % below;
-}
-
-static void put16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-static uint32_t sum(const uint8_t *at, uint32_t bytes)
-{
-	uint32_t total = 0;
-
-	for (uint32_t i = 0; i < bytes; i++)
-		total += i & 1 ? at[i] : (uint32_t)at[i] << 8;
-	return total;
-}
-
-static uint32_t fold(uint32_t total)
-{
-	while (total >> 16)
-		total = (total & 0xffff) + (total >> 16);
-	return total;
-}
 
 struct frame_under_test {
 	uint8_t bytes[FRAME_BYTES];

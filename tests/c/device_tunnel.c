@@ -2,19 +2,11 @@
  * Long packets in tunnels are cut into frames whose lengths, numbers and sums are right in every layer,
  * and nothing is read or written beyond what there is, whatever a frame holds.
  */
-#include "t.h"
+#include "frame_bytes.h"
 
 #include "device/tunnel.h"
 
 enum { FRAME_BYTES = 8192, PAYLOAD_BYTES = 5000, SIZE = 1001, ROUNDS = 30000, SEQUENCE = 0xfffffc00 };
-
-static uint32_t seed = 1;
-
-static uint32_t number(uint32_t below)
-{
-	seed = seed * 1664525 + 1013904223;
-	return (seed >> 8) % below;
-}
 
 static uint32_t get16(const uint8_t *at)
 {
@@ -24,28 +16,6 @@ static uint32_t get16(const uint8_t *at)
 static uint32_t get32(const uint8_t *at)
 {
 	return get16(at) << 16 | get16(at + 2);
-}
-
-static void put16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-static uint32_t sum(const uint8_t *at, uint32_t bytes)
-{
-	uint32_t total = 0;
-
-	for (uint32_t i = 0; i < bytes; i++)
-		total += i & 1 ? at[i] : (uint32_t)at[i] << 8;
-	return total;
-}
-
-static uint32_t fold(uint32_t total)
-{
-	while (total >> 16)
-		total = (total & 0xffff) + (total >> 16);
-	return total;
 }
 
 /*
