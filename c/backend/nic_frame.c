@@ -4,10 +4,9 @@
 /* What a frame without a virtio-net header begins with for a device that has them. */
 static const uint8_t no_header[16];
 
-static enum valet_drop part_of(const struct ring *ring, uint32_t at, struct device_part *out)
+static enum valet_drop part_of(const struct ring *ring, const struct netmap_slot *shared,
+			       struct slot_view slot, struct device_part *out)
 {
-	const struct netmap_slot *shared = &ring->shared->slot[at];
-	struct slot_view slot = slot_read(shared);
 	uint32_t offset = slot_offset(ring, shared);
 
 	if (!buffer_valid(ring, slot.buffer))
@@ -28,10 +27,12 @@ struct outgoing frame_at(const struct ring *ring, uint32_t header_bytes, uint32_
 	if (header_bytes)
 		parts[frame.parts++] = (struct device_part){ no_header, header_bytes, 1 };
 	do {
+		const struct netmap_slot *shared = &ring->shared->slot[at];
+		struct slot_view slot = slot_read(shared);
 		struct device_part part;
-		enum valet_drop fault = part_of(ring, at, &part);
+		enum valet_drop fault = part_of(ring, shared, slot, &part);
 
-		flags = slot_read(&ring->shared->slot[at]).flags;
+		flags = slot.flags;
 		at = ring_next(ring, at);
 		if (++frame.slots > NETMAP_MAX_FRAGS)
 			fault = VALET_DROP_FRAGMENTS;
