@@ -216,7 +216,8 @@ static int af_packet_receive(struct device *device, uint32_t number, struct devi
 
 	give_back(queue);
 	count = go_on_cutting(queue, frames, most, &scratch);
-	while (count < most && !tunnel_cut_bytes(&queue->cut) && scratch <= end && queue->held < queue->slots / 2) {
+	while (count < most && !tunnel_cut_bytes(&queue->cut) && scratch <= end &&
+	       queue->held < queue->slots / 2) {
 		const struct tpacket2_hdr *slot = slot_at(queue, queue->at);
 		/* Pairs with the kernel's: the frame is there. */
 		uint32_t status = __atomic_load_n(&slot->tp_status, __ATOMIC_ACQUIRE);
