@@ -1,7 +1,24 @@
-/* The learning table's hash is netmap's, of one address and of several at once. */
+/* The learning table's hash is netmap's, of one address and of several at once; so is what it learns. */
 #include "t.h"
 
+#include "engine/copy.h"
 #include "engine/table.h"
+
+/* The same once more, as on a processor without AVX2. */
+#undef copy_is_wide
+#define copy_is_wide() 0
+#define table_bucket narrow_bucket
+#define table_decide narrow_decide
+#define table_lookup narrow_lookup
+#define table_forget narrow_forget
+#define table_refresh narrow_refresh
+#define table_entry narrow_entry
+#include "engine/table.c"
+#undef table_bucket
+#undef table_decide
+#undef table_lookup
+uint32_t table_bucket(uint64_t mac);
+int table_decide(struct table *table, const struct valet_batch *batch, int learns);
 
 /* The bucket of an address that is written as a number. */
 static uint32_t bucket(uint64_t mac)
@@ -16,59 +33,93 @@ static uint32_t bucket(uint64_t mac)
 
 enum { PACKETS = 61, STATIONS = 2000 };
 
-/* What the table holds and says, one packet after the other. */
-static uint64_t model[TABLE_BUCKETS];
+/* What a table holds and says, one packet after the other. */
+struct model {
+	uint64_t entry[TABLE_BUCKETS];
+};
 
-static uint32_t expected(const uint8_t *frame, uint32_t source)
+static uint32_t expected(struct model *model, const uint8_t *frame, uint32_t source, int learns)
 {
 	uint64_t to = 0, from = 0, entry;
 
 	memcpy(&to, frame, 6);
 	memcpy(&from, frame + 6, 6);
-	if (!(from & 1))
-		model[table_bucket(from)] = from | (uint64_t)source << 48;
-	entry = model[table_bucket(to)];
-	return !(to & 1) && TABLE_MAC(entry) == to ? TABLE_PORT(entry) : VALET_BROADCAST;
+	if (learns && from && !(from & 1))
+		model->entry[table_bucket(from)] = from | (uint64_t)source << 48;
+	entry = model->entry[table_bucket(to)];
+	return to && !(to & 1) && TABLE_MAC(entry) == to ? TABLE_PORT(entry) : VALET_BROADCAST;
 }
 
-/* Batches of any stations, some of them neighbours, some groups, some too short. */
-static void mixed_batches(void)
+/* A frame in a batch, of any stations: sometimes its neighbour's, sometimes a group or nobody. */
+static void make_frame(uint8_t *frame, const uint8_t *before, uint32_t *state)
+{
+	uint32_t kind = random_next(state) % 256;
+
+	if (before && kind < 64) {
+		memcpy(frame, before, 12);
+		return;
+	}
+	put_mac(frame, STATION(random_next(state) % STATIONS));
+	put_mac(frame + 6, STATION(random_next(state) % STATIONS));
+	frame[0] |= kind % 16 == 1;
+	frame[6] |= kind == 66;
+	if (kind == 67)
+		memset(frame, 0, 6);
+	if (kind == 68)
+		memset(frame + 6, 0, 6);
+}
+
+typedef int decide_function(struct table *table, const struct valet_batch *batch, int learns);
+
+/* Batches of any length; some of their packets are too short, and some batches are not to be learned. */
+static void mixed_batches(decide_function *decide, uint32_t ageing_ms)
 {
 	static struct table table;
+	static struct model model;
 	static uint8_t frame[PACKETS][64];
-	struct valet_packet packet[PACKETS] = { 0 };
-	uint64_t seed = 1;
+	struct valet_packet packet[PACKETS];
+	uint32_t state = 1 + ageing_ms;
 
-	for (uint32_t round = 0; round < 500; round++) {
+	memset(&model, 0, sizeof(model));
+	memset(&table, 0, sizeof(table));
+	table_refresh(&table);
+	table.ageing_ms = ageing_ms;
+	for (uint32_t round = 0; round < 1500; round++) {
 		struct valet_batch batch = { .packets = packet, .count = 1 + round % PACKETS,
 					     .source = round % 7 };
+		int learns = round % 5 != 0, is_same = 1, one_way;
 
 		for (uint32_t i = 0; i < batch.count; i++) {
-			seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-			packet[i] = (struct valet_packet){ .data = frame[i], .first_length = 60 };
-			if (i && seed >> 62 == 0) {
-				memcpy(frame[i], frame[i - 1], 12);
-				continue;
-			}
-			put_mac(frame[i], STATION((seed >> 40) % STATIONS));
-			put_mac(frame[i] + 6, STATION((seed >> 20) % STATIONS));
-			frame[i][0] |= (seed >> 58) == 0;
-			if (seed >> 59 == 1)
-				packet[i].first_length = 13;
+			int is_short = random_next(&state) % 64 == 0;
+
+			make_frame(frame[i], i ? frame[i - 1] : NULL, &state);
+			packet[i] = (struct valet_packet){ .data = frame[i],
+							   .first_length = is_short ? 13 : 60 };
 		}
-		table_lookup(&batch, &table);
-		for (uint32_t i = 0; i < batch.count; i++)
-			EQUAL(packet[i].destination, packet[i].first_length < 14 ?
-							     VALET_TOO_SHORT :
-							     expected(frame[i], batch.source));
+		one_way = decide(&table, &batch, learns);
+		for (uint32_t i = 0; i < batch.count; i++) {
+			uint32_t wanted = VALET_TOO_SHORT;
+
+			if (packet[i].first_length >= 14)
+				wanted = expected(&model, frame[i], batch.source, learns);
+			EQUAL(packet[i].destination, wanted);
+			is_same &= packet[i].destination == packet[0].destination;
+		}
+		CHECK(is_same || !one_way);
+		CHECK(one_way || !is_same || packet[0].first_length < 14);
 	}
 	for (uint32_t i = 0; i < TABLE_BUCKETS; i++)
-		CHECK(table.bucket[i] == model[i]);
+		CHECK(table.bucket[i] == model.entry[i]);
 }
 
 int main(void)
 {
-	mixed_batches();
+	enum { LONG_MS = 3600000 };
+
+	mixed_batches(table_decide, 0);
+	mixed_batches(table_decide, LONG_MS);
+	mixed_batches(narrow_decide, 0);
+	mixed_batches(narrow_decide, LONG_MS);
 	EQUAL(bucket(0x000000000000), 269);
 	EQUAL(bucket(0x020000000001), 92);
 	EQUAL(bucket(0x02000000000a), 816);
