@@ -191,6 +191,8 @@ int descriptor_sync(struct descriptor *descriptor, enum direction direction)
 
 		ring_fetch(ring);
 		__builtin_prefetch(port);
+		if (direction == RX && read_once(&ring->reader) != descriptor)
+			write_once(&ring->reader, descriptor);
 		one = direction == TX ? ring_txsync(ring) : ring_rxsync(ring);
 
 		/* One ring's trouble does not keep the others from their sync. */

@@ -10,6 +10,7 @@
 #include "bridge.h"
 #include "deliver.h"
 #include "engine.h"
+#include "forecast.h"
 #include "gather.h"
 #include "monitor.h"
 
@@ -510,8 +511,12 @@ static void deliver_one_way(const struct bridge_view *view, struct ring *from, s
 		return;
 	}
 	outlet = resolve(view, from, batch, first->destination, first->ring, batch->packets);
-	if (outlet != OUTLET_NONE)
-		deliver(batch, batch->outlet[outlet].ring, NULL, batch->packets, NULL, 0);
+	if (outlet != OUTLET_NONE) {
+		struct ring *to = batch->outlet[outlet].ring;
+
+		deliver(batch, to, NULL, batch->packets, NULL, 0);
+		forecast_make(&from->forecast, to);
+	}
 }
 
 static void deliver_batch(const struct bridge_view *view, struct ring *from, struct batch *batch)
@@ -545,6 +550,7 @@ int bridge_forward(struct ring *ring, uint32_t head)
 	uint32_t at = ring->hwcur;
 	int rc = 0;
 
+	forecast_fetch(&ring->forecast);
 	batch->in_use = 1;
 	batch->header_bytes = read_once(&ring->port->header_bytes);
 	batch->is_loose = read_once(&ring->offset_mask) != 0;

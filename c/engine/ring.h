@@ -32,6 +32,18 @@ struct lease {
 };
 
 /*
+ * Where a ring's last batch went, which is where the next one likely goes. Addresses to ask for and
+ * nothing else: what was there may be gone.
+ */
+struct forecast {
+	const struct port *port;
+	const struct ring *ring; /* NULL: nowhere yet */
+	const struct netmap_slot *slot; /* the first that the next batch fills */
+	const void *shown; /* where its application, */
+	const void *reader; /* and its sync look */
+};
+
+/*
  * By who touches it, in cache lines: of a port that has been silent each costs its time anew, and a
  * batch needs three of its own ring and three of each ring that it goes to.
  */
@@ -61,13 +73,17 @@ struct ring {
 	uint32_t handed_over; /* TX of an interface opened by name: head of the last sync */
 	uint32_t in_script; /* TX: the holder of `busy` waits for a script's lookup */
 	uint64_t packets, bytes; /* TX: taken. RX: delivered, under `lease` */
+	const void *reader; /* RX: the descriptor that synced it last, an address only */
 
 	/* RX: for those who send to it. Pipes: written by the other end. */
 	struct spinlock lease __attribute__((aligned(LINE_BYTES)));
 	uint32_t hwtail; /* first slot not filled yet */
 	uint32_t leased; /* first slot that no sender has leased */
 	uint32_t lease_first, lease_count;
-	struct lease leases[RING_LEASES];
+	union {
+		struct lease leases[RING_LEASES];
+		struct forecast forecast; /* TX */
+	};
 
 	/* What is not looked at for every batch. */
 	uint64_t resets; /* times that head or cur was not legal; under `busy` */
