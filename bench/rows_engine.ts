@@ -7,6 +7,8 @@ const FRAME_BYTES = [60, 124, 252, 508, 1020, 1500];
 const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 const RECEIVERS = [1, 2, 4, 8, 16];
 const PORTS = [10, 100];
+/** Slots of rings, and packets of a turn, where ports take turns in another way than in `engine.ports`. */
+const TURNS = [[64, 16], [512, 128], [1024, 256]];
 const STATIC_PORTS = [2, 10, 100, 1000, 4000];
 const STATIONS = [10, 100, 10_000];
 
@@ -36,6 +38,24 @@ const broadcast = (receivers: number): RateRow =>
     60,
     `broadcast to ${receivers} receiver${receivers > 1 ? "s" : ""}; rate of packets sent`,
   );
+
+/** The same with other rings and turns; what it costs is compared with two such ports. */
+function turns(count: number, slots: number, packets: number): RateRow {
+  const name = (ports: number) => `engine.ports.${ports}.${slots}x${packets}`;
+  const row = native(
+    name(count),
+    60,
+    `${count} ports of ${slots} slots, ${count > 2 ? "pairs" : "a pair"} ` +
+      `taking turns of ${packets} packets`,
+  );
+  if (count === 2) return row;
+  const limit = `limit.pairs.${count / 2}.${slots}x${packets}`;
+  return {
+    ...row,
+    beside: { limit_pairs: { native: limit } },
+    cost: { most: 1.5, of: name(2) },
+  };
+}
 
 /** More than 1000 ports have more stations than the learning table has room for. */
 function ports(count: number, prefix = "engine.ports"): RateRow {
@@ -181,6 +201,10 @@ export const ENGINE_ROWS: readonly RateRow[] = [
   },
   ...extra(
     ...PORTS.map((count) => ports(count)),
+    ...TURNS.flatMap(([slots, packets]) => [
+      turns(2, slots, packets),
+      turns(1000, slots, packets),
+    ]),
     ...STATIC_PORTS.map((count) => ports(count, "engine.ports.static")),
   ),
   macs(1),

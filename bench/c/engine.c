@@ -278,7 +278,7 @@ static void *static_open(uint32_t index, const uint32_t *numbers)
 
 struct many {
 	struct pair *pair;
-	uint32_t pairs, turn;
+	uint32_t pairs, turn; /* whose it is */
 };
 
 static uint64_t ports_round(void *state);
@@ -289,16 +289,23 @@ static void *many_open(uint32_t index, const uint32_t *numbers,
 {
 	struct many *many = calloc(1, sizeof(*many));
 	uint32_t pairs = numbers[0] / 2;
+	uint32_t slots = numbers[1] ? numbers[1] : BENCH_PAIR_SLOTS;
+	uint32_t turn = numbers[1] ? numbers[2] : BENCH_PAIR_TURN;
 
 	if (!many)
 		fail("get memory", -ENOMEM);
 	if (!pairs)
 		fail("send from one port to another", -EINVAL);
+	/* So that the next turn finds room, though what was read is free only after one more sync. */
+	if (!turn || 2 * turn >= slots)
+		fail("have turns of that many packets: less than half of a ring", -EINVAL);
 	many->pair = pair_new(pairs);
 	many->pairs = pairs;
-	for (uint32_t i = 0; i < pairs; i++)
-		open(&many->pair[i], index * pairs + i, 60, BENCH_PAIR_SLOTS);
-	for (uint64_t packets = 0; packets < pairs * (BENCH_PAIR_SLOTS + BENCH_PAIR_SLOTS / 4);)
+	for (uint32_t i = 0; i < pairs; i++) {
+		open(&many->pair[i], index * pairs + i, 60, slots);
+		many->pair[i].batch = turn;
+	}
+	for (uint64_t packets = 0; packets < (uint64_t)pairs * (slots + turn);)
 		packets += ports_round(many);
 	return many;
 }
@@ -340,16 +347,20 @@ static void *routed_ports_open(uint32_t index, const uint32_t *numbers)
 	return many_open(index, numbers, routed_pair_open);
 }
 
-/* A quarter of a ring a turn; the next turn of a pair comes after all others have had theirs. */
+/* The next turn of a pair comes after all others have had theirs. */
 static uint64_t ports_round(void *state)
 {
 	struct many *many = state;
+	uint64_t packets = 0;
 
-	for (uint32_t i = 0; i < 4 * BENCH_BATCHES; i++) {
-		pair_batch(&many->pair[many->turn], BENCH_PAIR_SLOTS / 4);
+	while (packets < ROUND_PACKETS) {
+		struct pair *pair = &many->pair[many->turn];
+
+		pair_batch(pair, pair->batch);
+		packets += pair->batch;
 		many->turn = (many->turn + 1) % many->pairs;
 	}
-	return BENCH_BATCHES * BENCH_PAIR_SLOTS;
+	return packets;
 }
 
 enum { MONITORS_MAX = 2 };
@@ -432,6 +443,7 @@ const struct bench_row bench_engine_rows[] = {
 	{ "engine.hook.native.60", hook_native_open, pair_round },
 	{ "engine.hook.ts.60", hook_open, pair_round }, /* a script sets the lookup */
 	{ "engine.ports.#", ports_open, ports_round }, /* ports */
+	{ "engine.ports.#.#x#", ports_open, ports_round }, /* ports, slots, packets */
 	{ "engine.ports.quiet.#", quiet_ports_open, ports_round }, /* ports */
 	{ "engine.ports.static.#", routed_ports_open, ports_round }, /* ports */
 	{ "engine.monitor.copy.#.#", monitor_copy_open, monitored_round }, /* monitors, bytes */

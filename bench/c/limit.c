@@ -131,7 +131,8 @@ static uint64_t limit_round_big(void *state)
 /* The same work on as much memory as a row with many ports has, in the same turns. */
 struct limit_many {
 	struct limit *pair;
-	uint32_t pairs, turn;
+	uint32_t pairs, turn; /* whose it is */
+	uint32_t slots, batch;
 };
 
 static void *limit_open_pairs(uint32_t index, const uint32_t *numbers)
@@ -140,29 +141,36 @@ static void *limit_open_pairs(uint32_t index, const uint32_t *numbers)
 
 	(void)index;
 	many->pairs = numbers[0];
+	many->slots = numbers[1] ? numbers[1] : BENCH_PAIR_SLOTS;
+	many->batch = numbers[1] ? numbers[2] : BENCH_PAIR_TURN;
+	if (!many->pairs || !many->batch || many->batch > many->slots)
+		fail("copy in turns of that many packets", -EINVAL);
 	many->pair = pages(many->pairs * sizeof(*many->pair));
 	for (uint32_t i = 0; i < many->pairs; i++)
-		limit_make(&many->pair[i], BENCH_PAIR_SLOTS, 60);
+		limit_make(&many->pair[i], many->slots, 60);
 	return many;
 }
 
 static uint64_t limit_round_pairs(void *state)
 {
 	struct limit_many *many = state;
+	uint64_t packets = 0;
 
-	for (uint32_t n = 0; n < 4 * BENCH_BATCHES; n++) {
+	while (packets < BENCH_BATCHES * BENCH_BATCH) {
 		struct limit *limit = &many->pair[many->turn];
 
-		copy_batch(limit, BENCH_PAIR_SLOTS, limit->at, BENCH_PAIR_SLOTS / 4);
-		limit->at += BENCH_PAIR_SLOTS / 4;
+		copy_batch(limit, many->slots, limit->at, many->batch);
+		limit->at += many->batch;
+		packets += many->batch;
 		many->turn = (many->turn + 1) % many->pairs;
 	}
-	return BENCH_BATCHES * BENCH_PAIR_SLOTS;
+	return packets;
 }
 
 const struct bench_row bench_limit_rows[] = {
 	{ "limit.#", limit_open, limit_round }, /* bytes */
 	{ "limit.big", limit_open_big, limit_round_big },
 	{ "limit.pairs.#", limit_open_pairs, limit_round_pairs }, /* pairs */
+	{ "limit.pairs.#.#x#", limit_open_pairs, limit_round_pairs }, /* and slots, packets */
 	{ 0 },
 };

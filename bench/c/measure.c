@@ -11,11 +11,12 @@
 
 #define WARM_UP 0.1 /* of the time that is measured */
 
-/* Whether a name is what the pattern stands for, and the numbers in it. */
+/* Whether a name is what the pattern stands for, and the numbers in it; 0: those that it has not. */
 static int is_named(const char *pattern, const char *name, uint32_t numbers[BENCH_NUMBERS_MAX])
 {
 	uint32_t count = 0;
 
+	memset(numbers, 0, BENCH_NUMBERS_MAX * sizeof(*numbers));
 	for (; *pattern; pattern++) {
 		char *end;
 

@@ -7,10 +7,11 @@
 
 #define BENCH_BATCH 256 /* packets a sync */
 #define BENCH_BATCHES 16 /* batches a round: between two looks at the clock */
-#define BENCH_PAIR_SLOTS 256 /* of rows with many ports: slots a ring; a quarter of them is a batch */
+#define BENCH_PAIR_SLOTS 256 /* of rows with many ports: slots a ring, */
+#define BENCH_PAIR_TURN 64 /* and packets a turn, unless their names say otherwise */
 #define BENCH_BIG_BYTES 65520 /* a frame of 64 KB, in as many slots as it takes */
 
-#define BENCH_NUMBERS_MAX 2 /* in a row's name */
+#define BENCH_NUMBERS_MAX 3 /* in a row's name */
 
 struct bench_row {
 	const char *name; /* each # in it stands for a number */
