@@ -43,7 +43,7 @@ struct valet_table {
 enum valet_table_state { VALET_ENTRY_EMPTY, VALET_ENTRY_USED, VALET_ENTRY_DELETED };
 
 struct valet_table_slot {
-	uint32_t sequence; /* odd while the entry changes its key or state */
+	uint32_t sequence; /* odd while somebody changes the entry, its value too */
 	uint32_t state; /* enum valet_table_state */
 	uint64_t value;
 	uint32_t key[]; /* key_words */
@@ -119,6 +119,23 @@ static inline void valet_table_unlock(struct valet_table *table)
 	__atomic_store_n(&table->lock, 0, __ATOMIC_RELEASE);
 }
 
+/*
+ * Has the entry to oneself, if it is as it was with that sequence: it may have been deleted since, and
+ * be another key's. Whoever has it changes it at once, and lets go.
+ */
+static inline int valet_table_hold(struct valet_table_slot *slot, uint32_t sequence)
+{
+	return __atomic_compare_exchange_n(&slot->sequence, &sequence, sequence + 1, 0,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static inline void valet_table_let_go(struct valet_table_slot *slot)
+{
+	uint32_t sequence = __atomic_load_n(&slot->sequence, __ATOMIC_RELAXED);
+
+	__atomic_store_n(&slot->sequence, sequence + 1, __ATOMIC_RELEASE);
+}
+
 /* Caller holds the lock. */
 static inline void valet_table_change(struct valet_table_slot *slot, uint32_t state,
 				      const uint32_t *key, uint32_t key_words, uint64_t value)
@@ -127,25 +144,27 @@ static inline void valet_table_change(struct valet_table_slot *slot, uint32_t st
 	 * Odd before, even after what readers look at, in that order: each store releases the ones
 	 * before it, each load of theirs acquires before the next. See valet_table_find().
 	 */
-	__atomic_store_n(&slot->sequence, slot->sequence + 1, __ATOMIC_RELAXED);
+	while (!valet_table_hold(slot, __atomic_load_n(&slot->sequence, __ATOMIC_RELAXED) & ~1u))
+		;
 	for (uint32_t i = 0; i < key_words; i++)
 		__atomic_store_n(&slot->key[i], key[i], __ATOMIC_RELEASE);
 	__atomic_store_n(&slot->value, value, __ATOMIC_RELEASE);
 	__atomic_store_n(&slot->state, state, __ATOMIC_RELEASE);
-	__atomic_store_n(&slot->sequence, slot->sequence + 1, __ATOMIC_RELEASE);
+	valet_table_let_go(slot);
 }
 
 /* The entry of a key, made with `value` if it is not there; NULL: there is no room. */
 static inline struct valet_table_slot *valet_table_entry(struct valet_table *table,
-							 const uint32_t *key, uint64_t value)
+							 const uint32_t *key, uint64_t value,
+							 uint32_t *sequence)
 {
-	uint32_t hash = valet_table_hash(table, key), sequence;
-	struct valet_table_slot *found = valet_table_find(table, key, &sequence);
+	uint32_t hash = valet_table_hash(table, key);
+	struct valet_table_slot *found = valet_table_find(table, key, sequence);
 
 	if (found)
 		return found;
 	valet_table_lock(table);
-	found = valet_table_find(table, key, &sequence);
+	found = valet_table_find(table, key, sequence);
 	for (uint32_t probe = 0; !found && table->used < table->capacity && probe < table->slots;
 	     probe++) {
 		struct valet_table_slot *slot = valet_table_slot(table, hash + probe);
@@ -154,10 +173,23 @@ static inline struct valet_table_slot *valet_table_entry(struct valet_table *tab
 			continue;
 		valet_table_change(slot, VALET_ENTRY_USED, key, table->key_words, value);
 		__atomic_store_n(&table->used, table->used + 1, __ATOMIC_RELAXED);
-		found = slot;
+		found = valet_table_find(table, key, sequence);
 	}
 	valet_table_unlock(table);
 	return found;
+}
+
+/* The same, to oneself until valet_table_let_go(). */
+static inline struct valet_table_slot *valet_table_entry_held(struct valet_table *table,
+							      const uint32_t *key, uint64_t value)
+{
+	struct valet_table_slot *slot;
+	uint32_t sequence;
+
+	do
+		slot = valet_table_entry(table, key, value, &sequence);
+	while (slot && !valet_table_hold(slot, sequence));
+	return slot;
 }
 
 /* A value or counter; -1: there is none. */
@@ -187,21 +219,25 @@ static inline int64_t valet_table_get(struct valet_table *table, const uint32_t 
 /* 0: there is no room. */
 static inline int valet_table_set(struct valet_table *table, const uint32_t *key, uint32_t value)
 {
-	struct valet_table_slot *slot = valet_table_entry(table, key, value);
+	struct valet_table_slot *slot = valet_table_entry_held(table, key, value);
 
-	if (slot)
-		__atomic_store_n(&slot->value, value, __ATOMIC_RELAXED);
-	return slot != NULL;
+	if (!slot)
+		return 0;
+	__atomic_store_n(&slot->value, value, __ATOMIC_RELEASE);
+	valet_table_let_go(slot);
+	return 1;
 }
 
 /* 0: there is no room. */
 static inline int valet_table_count(struct valet_table *table, const uint32_t *key, uint32_t amount)
 {
-	struct valet_table_slot *slot = valet_table_entry(table, key, 0);
+	struct valet_table_slot *slot = valet_table_entry_held(table, key, 0);
 
-	if (slot)
-		__atomic_fetch_add(&slot->value, amount, __ATOMIC_RELAXED);
-	return slot != NULL;
+	if (!slot)
+		return 0;
+	__atomic_store_n(&slot->value, slot->value + amount, __ATOMIC_RELEASE);
+	valet_table_let_go(slot);
+	return 1;
 }
 
 /*
@@ -245,17 +281,14 @@ static inline int64_t valet_table_take(struct valet_table *table, const uint32_t
 {
 	uint64_t now = valet_bucket_now();
 	uint64_t full = now << VALET_BUCKET_TIME_SHIFT | table->burst_q;
-	struct valet_table_slot *slot = valet_table_entry(table, key, full);
-	uint64_t bucket, after;
+	struct valet_table_slot *slot = valet_table_entry_held(table, key, full);
 	int taken;
 
 	if (!slot)
 		return 0;
-	bucket = __atomic_load_n(&slot->value, __ATOMIC_RELAXED);
-	do {
-		after = valet_bucket_after(table, bucket, now, amount, &taken);
-	} while (!__atomic_compare_exchange_n(&slot->value, &bucket, after, 1, __ATOMIC_RELAXED,
-					      __ATOMIC_RELAXED));
+	__atomic_store_n(&slot->value, valet_bucket_after(table, slot->value, now, amount, &taken),
+			 __ATOMIC_RELEASE);
+	valet_table_let_go(slot);
 	return taken;
 }
 
