@@ -99,7 +99,8 @@ export type { OffsetOptions } from "./ffi/offset_option.ts";
 export type { PortOptions } from "./ffi/open_port.ts";
 export { LookupPacket, Packet } from "./ffi/packet.ts";
 export { PacketStore, type PacketStoreOptions, type StoredPacket } from "./ffi/packet_store.ts";
-export { Port, type ReceiveOptions, type RingCounts } from "./ffi/port.ts";
+export { Port } from "./ffi/port.ts";
+export type { RingCounts } from "./ffi/port_rings.ts";
 export {
   formatPortName,
   parsePortName,
@@ -111,7 +112,8 @@ export {
   type PortParts,
   type PortPipe,
 } from "./ffi/port_name.ts";
-export { ReceiveLoop } from "./ffi/receive.ts";
+export { PacketBatch } from "./ffi/packet_batch.ts";
+export { ReceiveLoop, type ReceiveOptions } from "./ffi/receive.ts";
 export { Region } from "./ffi/region.ts";
 export { Ring, RxRing } from "./ffi/ring.ts";
 export type { Sendable, SendAllOptions, SendOptions } from "./ffi/send.ts";

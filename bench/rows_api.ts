@@ -29,11 +29,17 @@ export const API_ROWS: readonly RateRow[] = [
     ...loop(
       "api.receive",
       "receive",
-      [],
-      "TypeScript receives batches of 256 and reads headers; only the receiving loop is timed",
+      ["batch"],
+      "TypeScript reads headers of received packets, in batches of 256; only that is timed",
     ),
     goal: ofLimit(0.8),
   },
+  loop(
+    "api.receive.each",
+    "receive",
+    ["each"],
+    "the same in a loop over all that has come, with one packet object",
+  ),
   loop(
     "api.batches",
     "async_receive",

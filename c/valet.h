@@ -90,6 +90,37 @@ VALET_API int32_t valet_map(int32_t handle, uint64_t *out);
 VALET_API int32_t valet_txsync(int32_t handle);
 VALET_API int32_t valet_rxsync(int32_t handle);
 
+/* Most packets that valet_receive() describes. */
+#define VALET_RECEIVED_MAX 256
+
+/* What valet_receive() is to know of a ring, and what it has found there. */
+struct valet_received {
+	/* Of the ring and its region; from when the port was opened, as others may write to the ring. */
+	uint32_t slots;
+	uint32_t buffer_bytes; /* from one buffer to the next */
+	uint32_t buffer_base; /* where buffer 0 would begin in the region, in bytes */
+	uint32_t buffers; /* indices below it are in the region; 0: no packet is plain */
+	/* Slots before it are given back; becomes the one behind the packets. */
+	uint32_t first;
+	uint32_t limit; /* most packets */
+	uint32_t is_synced; /* 0: only look at what the last sync has shown */
+	uint32_t count; /* packets found, also the return value */
+	/* Of each packet that is one in one slot: its place in the region, and its bytes. Else 0 bytes, ... */
+	int32_t offset[VALET_RECEIVED_MAX];
+	uint32_t bytes[VALET_RECEIVED_MAX];
+	/* ... then of all of the batch: bytes in all of a packet's slots, and the first slot. */
+	uint32_t length[VALET_RECEIVED_MAX];
+	uint32_t slot[VALET_RECEIVED_MAX];
+};
+
+/*
+ * For loops in a script: gives slots back, does an rxsync, and describes the packets at the beginning
+ * of one of the handle's receive rings, in one call. `ring` is where the ring is mapped. Empty packets
+ * are passed over. Returns how many there are, or what valet_rxsync() returns if that is an error;
+ * -EINVAL: the ring's head or tail is not one of its slots.
+ */
+VALET_API int32_t valet_receive(int32_t handle, void *ring, struct valet_received *received);
+
 /*
  * poll() as netmap's: events and result are POLLIN, POLLOUT, POLLERR. Syncs as netmap_poll does.
  * Waits up to timeout_ms (-1: for ever) unless valet_wake() is called, or the handle closed.

@@ -156,6 +156,15 @@ export class Descriptor {
     if (result < 0) this.#fail(result, "receive");
   }
 
+  /** Gives slots back, syncs, and describes what the ring has then: `valet_receive()`. */
+  receive(ring: Uint8Array<ArrayBuffer>, received: Int32Array<ArrayBuffer>): number {
+    lookupState.calls++;
+    const result = this.#functions.valet_receive(this.#handle, ring, received);
+    lookupState.calls--;
+    if (result < 0) this.#fail(result, "receive");
+    return result;
+  }
+
   /** Waits on this thread; returns the events that are there. */
   poll(events: number, timeoutMs: number): number {
     const found = this.exchange?.poll(events);

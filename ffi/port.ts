@@ -12,38 +12,19 @@ import { ExtraBuffers } from "./extra_buffers.ts";
 import { forgetLookupRegions } from "./lookup.ts";
 import { checkOutsideLookup } from "./lookup_state.ts";
 import { PORT, ValetRequest } from "./message.ts";
+import { PacketBatch } from "./packet_batch.ts";
 import { checkIterable, checkLimit, countOf, isSendable } from "./port_arguments.ts";
 import { isMonitor, type PortName } from "./port_parts.ts";
-import { type ReceiveLoop, Receiver } from "./receive.ts";
+import { type ReceiveLoop, type ReceiveOptions, Receiver } from "./receive.ts";
 import type { Region } from "./region.ts";
 import { readHeaderLength, setHeaderLength } from "./requests.ts";
-import { type PortSetup, ringPlaces, ringsText } from "./port_rings.ts";
+import { type PortSetup, type RingCounts, ringPlaces, ringsText } from "./port_rings.ts";
 import { RxRing } from "./ring.ts";
 import { type Sendable, type SendAllOptions, Sender, type SendOptions } from "./send.ts";
 import { startSyncLoop, type SyncLoop, type SyncLoopOptions } from "./sync_loop.ts";
 import { readableFrames, writableFrames } from "./streams.ts";
 import { TxRing } from "./tx_ring.ts";
 import { waitFor, type WaitOptions } from "./wait.ts";
-
-/** How many rings a port has in all, those that are not bound included. */
-export interface RingCounts {
-  /** Transmit rings. */
-  readonly tx: number;
-  /** Receive rings. */
-  readonly rx: number;
-  /** Transmit rings of the host's network stack. */
-  readonly hostTx: number;
-  /** Receive rings of the host's network stack. */
-  readonly hostRx: number;
-}
-
-/** Options of `port.receive()`. */
-export interface ReceiveOptions {
-  /** Most packets. Default: all that are there. */
-  limit?: number | undefined;
-  /** Look for new packets first, and give slots back at the end of the loop. Default: true. */
-  sync?: boolean | undefined;
-}
 
 /**
  * An open port: a VALE port, a pipe end, a NIC, or a monitor of one.
@@ -67,7 +48,8 @@ export interface ReceiveOptions {
 export class Port implements Disposable {
   readonly #descriptor: Descriptor;
   readonly #region: Region;
-  readonly #receiver: Receiver;
+  /** Declared, not defined, for the sake of `PacketBatch`. */
+  declare private readonly receiver: Receiver;
   readonly #onClose: (port: Port) => void;
   readonly #interfaceOffset: number;
   readonly #rxSync = (): void => this.#descriptor.rxSync();
@@ -108,7 +90,7 @@ export class Port implements Disposable {
     this.txRings = places.tx.map((place) => new TxRing(place, isPipe));
     this.rxRings = places.rx.map((place) => new RxRing(place));
     this.extraBuffers = new ExtraBuffers(setup, this.rxRings[0] ?? this.txRings[0]);
-    this.#receiver = new Receiver(this.name, region, this.rxRings);
+    this.receiver = new Receiver(descriptor, region, this.rxRings);
   }
 
   /** Where its netmap lives: "kernel", "daemon", "embedded". */
@@ -128,7 +110,7 @@ export class Port implements Disposable {
 
   /** Slots with packets that have been received and not been looked at. */
   get waiting(): number {
-    return this.closed ? 0 : this.#receiver.waiting;
+    return this.closed ? 0 : this.receiver.waiting;
   }
 
   /**
@@ -207,10 +189,30 @@ export class Port implements Disposable {
   receive({ limit = Infinity, sync = true }: ReceiveOptions = {}): ReceiveLoop {
     this.#checkOpen("receive");
     checkLimit(limit);
-    if (!sync) return this.#receiver.begin(limit);
-    this.#receiver.current?.end("replaced");
+    if (!sync) return this.receiver.begin(limit);
+    this.receiver.replace();
     this.#descriptor.rxSync();
-    return this.#receiver.begin(limit, this.#rxSync);
+    return this.receiver.begin(limit, this.#rxSync);
+  }
+
+  /**
+   * The next packets that are there now, at most 256, without waiting and without copying, to be read by
+   * their numbers: about twice as fast as the loop over `receive()`. Their slots go back when the port's next
+   * batch or receive loop begins, or by `release()`: until then a full ring takes no more packets.
+   *
+   * @param limit most packets
+   * @returns the same object each time; of length 0 when there is nothing
+   */
+  receiveBatch(limit: number = PacketBatch.PACKETS): PacketBatch {
+    this.#beginBatch(limit);
+    return this.receiver.batch; // with nothing else here V8 knows that it is always the same one
+  }
+
+  #beginBatch(limit: number): void {
+    this.#checkOpen("receive");
+    checkLimit(limit);
+    this.receiver.current?.end("replaced");
+    this.receiver.batch.begin(limit);
   }
 
   /** Copies of the packets that are there now. */
@@ -243,7 +245,7 @@ export class Port implements Disposable {
   batches(options: BatchesOptions = {}): AsyncGenerator<ReceiveLoop, void, void> {
     this.#checkOpen("receive");
     checkLimit(options.limit ?? Infinity);
-    return receiveBatches(this.#descriptor, this.#receiver, options);
+    return receiveBatches(this.#descriptor, this.receiver, options);
   }
 
   /** Received frames, one copy a chunk; ends when the port is closed. The same stream each time. */
@@ -357,7 +359,7 @@ export class Port implements Disposable {
   close(): void {
     if (this.closed) return;
     checkOutsideLookup("close", this.name);
-    this.#receiver.end();
+    this.receiver.end();
     this.#region.close();
     forgetLookupRegions();
     this.#descriptor.close();

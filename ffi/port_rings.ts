@@ -10,6 +10,18 @@ import type { PortName } from "./port_name.ts";
 import type { Region } from "./region.ts";
 import type { Ring, RingPlace } from "./ring.ts";
 
+/** How many rings a port has in all, those that are not bound included. */
+export interface RingCounts {
+  /** Transmit rings. */
+  readonly tx: number;
+  /** Receive rings. */
+  readonly rx: number;
+  /** Transmit rings of the host's network stack. */
+  readonly hostTx: number;
+  /** Receive rings of the host's network stack. */
+  readonly hostRx: number;
+}
+
 /** What a port is made of. */
 export interface PortSetup {
   /** Bound to the port. */

@@ -5,9 +5,12 @@
  */
 
 import { SlotFlag } from "./constants.ts";
+import type { Descriptor } from "./descriptor.ts";
 import { NetmapError } from "./errors.ts";
+import { FragmentCopy } from "./fragments.ts";
 import { RING } from "./layout.ts";
 import { Packet } from "./packet.ts";
+import { PacketBatch } from "./packet_batch.ts";
 import type { Region } from "./region.ts";
 import { asInteger, type RxRing, SLOT_WORDS } from "./ring.ts";
 
@@ -18,6 +21,14 @@ const WORDS = SLOT_WORDS;
 /** More packets than can be in the rings of a port; a small integer, which is faster to count. */
 const MOST = 0x3fffffff;
 
+/** Options of `port.receive()`. */
+export interface ReceiveOptions {
+  /** Most packets. Default: all that are there. */
+  limit?: number | undefined;
+  /** Look for new packets first, and give slots back at the end of the loop. Default: true. */
+  sync?: boolean | undefined;
+}
+
 /** Receives for one port: one packet object, one loop at a time. */
 export class Receiver {
   /** The packet object. */
@@ -26,32 +37,36 @@ export class Receiver {
   current: ReceiveLoop | undefined;
   /** Ring that the next loop begins with: after a limit another than before. */
   firstRing = 0;
-  #scratch = new DataView(new ArrayBuffer(0));
+  /** Where packets of several slots are put together. */
+  readonly fragments: FragmentCopy = new FragmentCopy();
   readonly #port: string;
   readonly #region: Region;
   readonly #rings: readonly RxRing[];
 
+  /** Packets by number, instead of a loop. */
+  declare readonly batch: PacketBatch;
+
   /** Made by the port. */
-  constructor(port: string, region: Region, rings: readonly RxRing[]) {
-    this.#port = port;
+  constructor(descriptor: Descriptor, region: Region, rings: readonly RxRing[]) {
+    this.#port = descriptor.name;
     this.#region = region;
     this.#rings = rings;
+    this.batch = new PacketBatch({ descriptor, region, rings, packet: this.packet });
+  }
+
+  /** Ends the loop or batch that has packets of the port: two of them would hand out the same ones. */
+  replace(): void {
+    this.current?.end("replaced");
+    this.batch.giveBack();
   }
 
   /**
    * Starts a loop over what is in the rings now; `sync` is called when slots were given back at its end.
-   * A loop that is still running loses its packet and
-   * cannot go on: two of them would hand out the same packets.
+   * A loop that is still running loses its packet and cannot go on.
    */
   begin(limit: number, sync: () => void = () => {}): ReceiveLoop {
-    this.current?.end("replaced");
+    this.replace();
     return this.current = new ReceiveLoop(this, this.#port, this.#region, this.#rings, limit, sync);
-  }
-
-  /** Where packets of several slots are put together. */
-  scratch(bytes: number): DataView<ArrayBuffer> {
-    if (this.#scratch.byteLength < bytes) this.#scratch = new DataView(new ArrayBuffer(bytes));
-    return this.#scratch;
   }
 
   /** Slots with packets, in all rings. */
@@ -64,6 +79,7 @@ export class Receiver {
   /** Ends the loop that is running, if one is. */
   end(): void {
     this.current?.end();
+    this.batch.giveBack();
     this.packet.detach();
   }
 }
@@ -286,7 +302,10 @@ export class ReceiveLoop implements IterableIterator<Packet> {
     this.#goTo(slot);
     if (bytes === 0) return false;
     if (fragments === 1) this.#packet.attach(this.#view, this.#offset(first), bytes);
-    else this.#packet.attach(this.#copy(first, fragments, bytes), 0, bytes);
+    else {
+      const copy = this.#receiver.fragments;
+      this.#packet.attach(copy.of(this.#region, this.#ring!, first, fragments, bytes), 0, bytes);
+    }
     this.#packet.fragments = fragments;
     return true;
   }
@@ -295,20 +314,5 @@ export class ReceiveLoop implements IterableIterator<Packet> {
     const buffer = this.#u32[this.#firstSlot + slot * WORDS];
     const offset = this.#bufferBase + buffer * this.#bufferSize;
     return asInteger(this.#isSpecial ? offset + this.#ring!.packetOffset(slot) : offset);
-  }
-
-  #copy(first: number, fragments: number, bytes: number): DataView<ArrayBuffer> {
-    const { u8 } = this.#region;
-    const scratch = this.#receiver.scratch(bytes);
-    const to = new Uint8Array(scratch.buffer);
-    let slot = first, at = 0;
-    for (let i = 0; i < fragments; i++) {
-      const length = this.#u32[this.#firstSlot + slot * WORDS + 1] & 0xffff;
-      const from = this.#offset(slot);
-      to.set(u8.subarray(from, from + length), at);
-      at += length;
-      slot = slot + 1 === this.#slots ? 0 : slot + 1;
-    }
-    return scratch;
   }
 }

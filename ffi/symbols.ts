@@ -35,6 +35,12 @@ export const SYMBOL_GROUPS = {
     valet_txsync: { parameters: ["i32" /* handle */], result: "i32" },
     valet_rxsync: { parameters: ["i32" /* handle */], result: "i32" },
   },
+  receive: {
+    valet_receive: {
+      parameters: ["i32", /* handle */ "buffer", /* ring */ "buffer" /* received */],
+      result: "i32",
+    },
+  },
   wait: {
     valet_poll: {
       parameters: ["i32", /* handle */ "u32", /* events */ "i32" /* timeout_ms */],

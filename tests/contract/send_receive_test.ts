@@ -91,6 +91,26 @@ forEachBackend((backend) => {
     assert.deepEqual(tags(b), []);
   });
 
+  backend.test("batches have the same frames, of any length, as a loop has", (scene) => {
+    const [a, b] = scene.ports(2, { slots: 64 });
+    for (let round = 0; round < 10; round++) {
+      const sent = [60, 61, 1514, 5000, 14, 60].map((length, tag) => frame({ length, tag }));
+      assert.equal(a.sendMany(sent), sent.length);
+      for (let seen = 0; seen < sent.length;) {
+        const batch = b.receiveBatch(4);
+        assert.ok(batch.length > 0);
+        for (let i = 0; i < batch.length; i++, seen++) {
+          assert.equal(batch.lengthOf(i), sent[seen].length);
+          assert.equal(batch.u8(i, sent[seen].length - 1), sent[seen].at(-1));
+          assert.deepEqual(batch.packet(i).copy(), sent[seen]);
+        }
+      }
+      assert.equal(b.receiveBatch().length, 0);
+    }
+    assertDrops(a, {});
+    assertDrops(b, {});
+  });
+
   backend.test("a port that is open twice has one ring, whose frames each descriptor can take", (scene) => {
     const [a, b] = scene.ports(2);
     const again = scene.port("p1");
