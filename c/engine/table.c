@@ -287,11 +287,33 @@ COPY_INLINE uint32_t count_ahead(const struct valet_packet *packet, const struct
 	return count;
 }
 
+enum { RUN = 4 }; /* packets */
+
+/*
+ * Whether the next RUN packets are long enough, and have the addresses of the last one: the 16 bytes that
+ * hold them are compared, but for those behind them. 9 instructions a packet, which were 13, and +5 % at
+ * 60 bytes; eight at once are no faster than four.
+ */
+COPY_INLINE int run_goes_on(const struct valet_packet *packets, const struct last *last)
+{
+	typedef uint64_t pair __attribute__((vector_size(16), may_alias, aligned(1)));
+	const pair wanted = { last->to, last->from >> 32 };
+	pair different = { 0 };
+
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < RUN; i++) {
+		if (__builtin_expect(packets[i].first_length < sizeof(pair), 0))
+			return 0;
+		different |= *(const pair *)packets[i].data ^ wanted;
+	}
+	return !(different[0] | different[1] << 32);
+}
+
 /*
  * Neighbours in a batch mostly have the addresses of the packet before: two words, from byte 0 and from
- * byte 4, hold both of them, and are compared as they are. 13 instructions a packet, not 22. Where one
- * differs, it and those behind it are decided about together: 43 instructions a packet, not 117, and
- * 27 % more packets of engine.macs.1000.
+ * byte 4, hold both of them, and are compared as they are. Where one differs, it and those behind it
+ * are decided about together: 43 instructions a packet, not 117, and 27 % more packets of
+ * engine.macs.1000.
  */
 COPY_INLINE int decide(struct decider decider, const struct valet_batch *batch)
 {
@@ -310,6 +332,9 @@ COPY_INLINE int decide(struct decider decider, const struct valet_batch *batch)
 		if (load_word(packet->data) == last.to &&
 		    load_word(packet->data + 4) == last.from) {
 			packet++->destination = last.port;
+			for (; end - packet >= RUN && run_goes_on(packet, &last); packet += RUN)
+				for (uint32_t i = 0; i < RUN; i++)
+					packet[i].destination = last.port;
 			continue;
 		}
 		if (packet == batch->packets) {

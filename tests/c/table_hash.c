@@ -50,14 +50,22 @@ static uint32_t expected(struct model *model, const uint8_t *frame, uint32_t sou
 	return to && !(to & 1) && TABLE_MAC(entry) == to ? TABLE_PORT(entry) : VALET_BROADCAST;
 }
 
-/* A frame in a batch, of any stations: sometimes its neighbour's, sometimes a group or nobody. */
-static void make_frame(uint8_t *frame, const uint8_t *before, uint32_t *state)
+/*
+ * A frame in a batch, of any stations: of so many in 256 the same as the one before or nearly so,
+ * sometimes a group or nobody. Of so many bytes, with nothing behind them.
+ */
+static uint8_t *make_frame(uint32_t bytes, const uint8_t *before, uint32_t neighbours, uint32_t *state)
 {
 	uint32_t kind = random_next(state) % 256;
+	uint8_t *frame = malloc(bytes);
 
-	if (before && kind < 64) {
+	for (uint32_t i = 12; i < bytes; i++)
+		frame[i] = (uint8_t)random_next(state);
+	if (before && random_next(state) % 256 < neighbours) {
 		memcpy(frame, before, 12);
-		return;
+		if (kind < 16) /* a bit is another: not the group's, which is the first */
+			frame[kind % 12] ^= 2;
+		return frame;
 	}
 	put_mac(frame, STATION(random_next(state) % STATIONS));
 	put_mac(frame + 6, STATION(random_next(state) % STATIONS));
@@ -67,6 +75,7 @@ static void make_frame(uint8_t *frame, const uint8_t *before, uint32_t *state)
 		memset(frame, 0, 6);
 	if (kind == 68)
 		memset(frame + 6, 0, 6);
+	return frame;
 }
 
 typedef int decide_function(struct table *table, const struct valet_batch *batch, int learns);
@@ -76,7 +85,8 @@ static void mixed_batches(decide_function *decide, uint32_t ageing_ms)
 {
 	static struct table table;
 	static struct model model;
-	static uint8_t frame[PACKETS][64];
+	static const uint16_t lengths[] = { 13, 14, 15, 16 };
+	uint8_t *frame[PACKETS];
 	struct valet_packet packet[PACKETS];
 	uint32_t state = 1 + ageing_ms;
 
@@ -90,11 +100,13 @@ static void mixed_batches(decide_function *decide, uint32_t ageing_ms)
 		int learns = round % 5 != 0, is_same = 1, one_way;
 
 		for (uint32_t i = 0; i < batch.count; i++) {
-			int is_short = random_next(&state) % 64 == 0;
+			uint32_t length = random_next(&state) % 64;
+			uint16_t bytes = length < COUNT(lengths) ? lengths[length] : 60;
 
-			make_frame(frame[i], i ? frame[i - 1] : NULL, &state);
+			frame[i] = make_frame(bytes, i ? frame[i % 3 ? i - 1 : 0] : NULL,
+					      round % 2 ? 64 : 240, &state);
 			packet[i] = (struct valet_packet){ .data = frame[i],
-							   .first_length = is_short ? 13 : 60 };
+							   .first_length = bytes };
 		}
 		one_way = decide(&table, &batch, learns);
 		for (uint32_t i = 0; i < batch.count; i++) {
@@ -105,6 +117,8 @@ static void mixed_batches(decide_function *decide, uint32_t ageing_ms)
 			EQUAL(packet[i].destination, wanted);
 			is_same &= packet[i].destination == packet[0].destination;
 		}
+		for (uint32_t i = 0; i < batch.count; i++)
+			free(frame[i]);
 		CHECK(is_same || !one_way);
 		CHECK(one_way || !is_same || packet[0].first_length < 14);
 	}
