@@ -13,9 +13,7 @@ import { asInteger, Ring, type RingPlace, SLOT_WORDS } from "./ring.ts";
 // Constants of this module are numbers and memory in what V8 compiles; imported ones are looked up each time
 const MOREFRAG = SlotFlag.MOREFRAG << 16;
 const WORDS = SLOT_WORDS;
-/** Where the packets of a batch are, and their lengths: written before each use. */
-const OFFSETS = new Int32Array(PacketTemplate.BATCH);
-const LENGTHS = new Uint32Array(PacketTemplate.BATCH);
+const NO_PLACES = new Int32Array(0);
 
 /** A number for each template, to remember where its bytes are. */
 const templateNumbers = new WeakMap<PacketTemplate, number>();
@@ -56,6 +54,8 @@ export class TxRing extends Ring {
   readonly #isPipe: boolean;
   /** What all slots hold, if that is known: else 0. */
   #holding = 0;
+  /** Where their buffers are then. */
+  #places: Int32Array = NO_PLACES;
   /** Offsets go beyond 2^31. */
   readonly #isLarge: boolean;
   /** What slots point at: kept until they point at something else. */
@@ -253,24 +253,21 @@ export class TxRing extends Ring {
     this.publish(slot);
   }
 
-  /**
-   * Turns what is in the next slots into the template's next packets, some at a time: where they are first,
-   * then all that is patched, in loops that do one thing each.
-   */
+  /** Turns what is in the next slots into the template's next packets, some at a time. */
   #patchAll(template: PacketTemplate, count: number): void {
-    const { u32, u8 } = this.#region, { bufferBase, bufferSize, slots } = this;
-    const length = template.maxLength, isFixed = template.minLength === length;
+    const { u32, u8 } = this.#region, { slots } = this, places = this.#places;
+    const length = template.maxLength;
     let slot = this.head;
     for (let done = 0; done < count;) {
       const some = Math.min(count - done, PacketTemplate.BATCH, slots - slot);
-      const first = this.#firstSlot + slot * WORDS;
-      for (let i = 0; i < some; i++) {
-        const word = first + i * WORDS;
-        OFFSETS[i] = bufferBase + Math.imul(u32[word], bufferSize);
-        u32[word + 1] = length;
+      const first = this.#firstSlot + slot * WORDS + 1;
+      if (template.patchPlaces(u8, places, slot, some)) {
+        for (let i = 0; i < some; i++) u32[first + i * WORDS] = length;
+      } else {
+        for (let i = 0; i < some; i++) {
+          u32[first + i * WORDS] = template.patch(u8, places[slot + i]);
+        }
       }
-      template.patchAll(u8, OFFSETS, LENGTHS, some);
-      for (let i = 0; i < some && !isFixed; i++) u32[first + i * WORDS + 1] = LENGTHS[i];
       done += some;
       slot = slot + some === slots ? 0 : slot + some;
     }
@@ -286,7 +283,18 @@ export class TxRing extends Ring {
       if (stamps[slot] !== stamp) return false;
     }
     this.#holding = stamp;
+    this.#findPlaces();
     return true;
+  }
+
+  /** Where the slots' buffers are: as long as the ring holds something, nobody gives it others. */
+  #findPlaces(): void {
+    const { u32 } = this.#region, { slots, bufferBase, bufferSize } = this;
+    if (this.#places.length === 0) this.#places = new Int32Array(slots);
+    for (let slot = 0; slot < slots; slot++) {
+      const place = bufferBase + Math.imul(u32[this.#firstSlot + slot * WORDS], bufferSize);
+      this.#places[slot] = place;
+    }
   }
 
   /**

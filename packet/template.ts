@@ -66,8 +66,7 @@ export class PacketTemplate {
     }
     this.#bytes = bytes.subarray(0, this.#length?.sequence.high ?? bytes.length);
     this.#maxLength = this.#bytes.length;
-    const isIpv4Length = this.#length?.isIpv4 ?? false;
-    const isInIpSum = isIpv4Length || fields.some((field) => field.isInIpSum);
+    const isInIpSum = this.#length?.isIpv4 === true || fields.some((field) => field.isInIpSum);
     const isInTransportSum = this.#length !== null ||
       fields.some((field) => field.isInTransportSum);
     this.#ipChecksumAt = isInIpSum ? frame.ipChecksumAt : -1;
@@ -299,18 +298,19 @@ export class PacketTemplate {
         `Cannot patch ${count} packets: at most ${BATCH}, and as many as there are places for`,
       );
     }
-    let low = 0, high = 0;
-    for (let i = 0; i < count; i++) {
-      low = offsets[i] < low ? offsets[i] : low;
-      high = offsets[i] > high ? offsets[i] : high;
-    }
-    if (count > 0) this.#checkRoom(bytes, low < 0 ? low : high);
-    if (this.#columns === undefined) {
-      for (let i = 0; i < count; i++) lengths[i] = this.#apply(bytes, offsets[i]);
-    } else {
-      this.#columns.patch(bytes, offsets, count);
-      lengths.fill(this.#maxLength, 0, count);
-    }
+    for (let i = 0; i < count; i++) this.#checkRoom(bytes, offsets[i]);
+    if (this.patchPlaces(bytes, offsets, 0, count)) lengths.fill(this.#maxLength, 0, count);
+    else for (let i = 0; i < count; i++) lengths[i] = this.#apply(bytes, offsets[i]);
+  }
+
+  /**
+   * As `patchAll()` for packets of `maxLength` whose places, from the index `first` on, are known to lie
+   * within the bytes. Returns false, with nothing done, for templates that go packet by packet.
+   */
+  patchPlaces(bytes: Uint8Array, places: Int32Array, first: number, count: number): boolean {
+    if (this.#columns === undefined) return false;
+    this.#columns.patch(bytes, places, first, count);
+    return true;
   }
 
   /** The next packet as an array of its own; advances the variation. */

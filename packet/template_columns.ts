@@ -45,8 +45,8 @@ export class TemplateColumns {
     return isSimple ? new TemplateColumns(fields, sums) : undefined;
   }
 
-  /** Turns the packets at the offsets, at most 256, into the next ones. They lie within the bytes. */
-  patch(bytes: Uint8Array, offsets: Int32Array, count: number): void {
+  /** Turns packets at offsets, at most 256 from the index `first` on, into the next ones. They lie within the bytes. */
+  patch(bytes: Uint8Array, offsets: Int32Array, first: number, count: number): void {
     if (bytes !== this.#bytes) {
       this.#bytes = bytes;
       this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -61,11 +61,11 @@ export class TemplateColumns {
       field.sequence.fill(VALUES, count);
       if (field.keep !== 0) keepBits(field.keep, count);
       if (i === last) {
-        writeLast(view, offsets, field, sums, last === 0, count);
+        writeLast(view, offsets, first, field, sums, last === 0, count);
       } else {
         if (field.isInIpSum) addTo(IP, count);
         if (field.isInTransportSum) addTo(TRANSPORT, count);
-        writeField(view, offsets, field, count);
+        writeField(view, offsets, first, field, count);
       }
     }
   }
@@ -82,11 +82,18 @@ function addTo(sums: Uint32Array, count: number): void {
   }
 }
 
-function writeField(view: DataView, offsets: Int32Array, field: Field, count: number): void {
+function writeField(
+  view: DataView,
+  offsets: Int32Array,
+  first: number,
+  field: Field,
+  count: number,
+): void {
   const at = field.offset, isLong = field.size === 4;
   for (let i = 0; i < count; i++) {
-    if (isLong) view.setUint32((offsets[i] + at) | 0, VALUES[i]);
-    else view.setUint16((offsets[i] + at) | 0, VALUES[i]);
+    const offset = offsets[first + i];
+    if (isLong) view.setUint32((offset + at) | 0, VALUES[i]);
+    else view.setUint16((offset + at) | 0, VALUES[i]);
   }
 }
 
@@ -94,6 +101,7 @@ function writeField(view: DataView, offsets: Int32Array, field: Field, count: nu
 function writeLast(
   view: DataView,
   offsets: Int32Array,
+  first: number,
   field: Field,
   sums: TemplateSums,
   isOnly: boolean,
@@ -103,7 +111,7 @@ function writeLast(
   const at = field.offset, isLong = field.size === 4;
   const ipMask = field.isInIpSum ? -1 : 0, transportMask = field.isInTransportSum ? -1 : 0;
   for (let i = 0; i < count; i++) {
-    const offset = offsets[i], value = VALUES[i] | 0;
+    const offset = offsets[first + i], value = VALUES[i] | 0;
     if (isLong) view.setUint32((offset + at) | 0, value);
     else view.setUint16((offset + at) | 0, value);
     const own = (value >>> 16) + (value & 0xffff);

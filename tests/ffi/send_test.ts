@@ -148,6 +148,29 @@ Deno.test("buffers that others wrote to are written whole", () => {
   assert.equal(receive.slots, 64);
 });
 
+Deno.test("a template goes on right when slots have got other buffers", () => {
+  using netmap = testNetmap();
+  using a = netmap.open("vale0:a", { slots: 4, extraBuffers: 2 });
+  using b = netmap.open("vale0:b", { slots: 64 });
+  const options = { ...TEMPLATE, vary: { srcPort: increment(1) } };
+  const template = PacketTemplate.udp(options), reference = PacketTemplate.udp(options);
+  const [ring] = a.txRings;
+  const check = (): void => {
+    for (let round = 0; round < 5; round++) {
+      a.send(template, { count: 3 });
+      assert.deepEqual(drain(b), Array.from({ length: 3 }, () => reference.next()));
+    }
+  };
+  check();
+  ring.swap(0, ring, 2);
+  check();
+  const extra = a.extraBuffers.take();
+  assert.ok(extra !== undefined);
+  a.extraBuffers.give(ring.bufferIndex(1));
+  ring.setBufferIndex(1, extra);
+  check();
+});
+
 Deno.test("a frame that changes between two sends is sent as it is then", () => {
   using netmap = testNetmap();
   using a = netmap.open("vale0:a", { slots: 4 });
