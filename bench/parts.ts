@@ -21,6 +21,7 @@ const FUNCTIONS: Readonly<Record<string, Part>> = {
   gather: "gather",
   add_packet: "gather",
   table_: "look-up",
+  decide: "look-up",
   look_up: "look-up",
   learn: "look-up",
   fill_: "deliver",

@@ -16,6 +16,8 @@ export interface PortShape {
   txRings?: number | undefined;
   /** Receive rings. Default: 1. */
   rxRings?: number | undefined;
+  /** Bytes of a buffer. Default: 2112, as in valet's engine; netmap's module has 2048. */
+  bufferBytes?: number | undefined;
 }
 
 /** What a port takes. */
@@ -30,7 +32,8 @@ const PAGE = 4096;
 /** Sizes of objects are multiples of this. */
 const OBJECT_ALIGN = 64;
 const INTERFACE_HEADER_BYTES = 56;
-const BUFFER_BYTES = 2048;
+/** Of valet's engine: a cache line more than netmap's, see BUFFER_STRIDE in c/engine/region.h. */
+const BUFFER_BYTES = 2112;
 /** The least of each, of netmap's parameters for regions of one port. */
 const LEAST = { interfaceBytes: 1024, ringBytes: 20480, buffers: 4098 };
 /** Pipes that a region has room for. */
@@ -45,12 +48,13 @@ const DEFAULT_SLOTS = 1024;
  * import { portMemory } from "@valet/valet";
  * import assert from "node:assert/strict";
  *
- * assert.deepEqual(portMemory(), { buffers: 20482, bytes: 42369024 });
- * assert.deepEqual(portMemory({ txSlots: 256, rxSlots: 256 }), { buffers: 5122, bytes: 10911744 });
+ * assert.deepEqual(portMemory(), { buffers: 20544, bytes: 43810816 });
+ * assert.deepEqual(portMemory({ bufferBytes: 2048 }), { buffers: 20482, bytes: 42369024 });
  * ```
  */
 export function portMemory(shape: PortShape = {}): PortMemory {
   const { txSlots = DEFAULT_SLOTS, rxSlots = DEFAULT_SLOTS, txRings = 1, rxRings = 1 } = shape;
+  const { bufferBytes = BUFFER_BYTES } = shape;
   // netmap counts one host ring in each direction, which VALE ports do not have
   const tx = txRings + 1, rx = rxRings + 1;
   const interfaceBytes = INTERFACE_HEADER_BYTES + 8 * (tx + rx);
@@ -58,7 +62,7 @@ export function portMemory(shape: PortShape = {}): PortMemory {
   const wanted = (4 * PIPES + rx) * rxSlots + (4 * PIPES + tx) * txSlots + 2;
   const interfaces = pool(2 + 4 * PIPES, Math.max(LEAST.interfaceBytes, interfaceBytes));
   const rings = pool(tx + rx + 8 * PIPES, Math.max(LEAST.ringBytes, ringBytes));
-  const buffers = pool(Math.max(LEAST.buffers, wanted), BUFFER_BYTES);
+  const buffers = pool(Math.max(LEAST.buffers, wanted), bufferBytes);
   const bytes = interfaces.bytes + rings.bytes + buffers.bytes;
   return { buffers: buffers.count, bytes: roundUp(bytes, PAGE) };
 }

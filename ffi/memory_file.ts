@@ -45,7 +45,7 @@ export interface ExternalMemory {
   readonly ringSize?: number | undefined;
   /** Buffers, at least. Default: 4098. */
   readonly bufNum?: number | undefined;
-  /** Bytes of a buffer. Default: 2048. */
+  /** Bytes of a buffer. Default: 2112; of the kernel's module: 2048. */
   readonly bufSize?: number | undefined;
 }
 

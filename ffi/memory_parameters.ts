@@ -28,7 +28,7 @@ export interface MemoryParameters {
   ringSize: number;
   /** Rings, 2 to 1024. netmap's default: 200. */
   ringNum: number;
-  /** Bytes of a buffer, 64 to 65536. netmap's default: 2048. */
+  /** Bytes of a buffer, 64 to 65536. netmap's default: 2048; valet's own engine: 2112. */
   bufSize: number;
   /** Buffers, 4 to 1000000. netmap's default: 163840. */
   bufNum: number;
@@ -36,11 +36,11 @@ export interface MemoryParameters {
   privIfSize: number;
   /** Interfaces, 1 to 100. netmap's default: 2. */
   privIfNum: number;
-  /** Bytes of a ring, 256 to 131072. netmap's default: 20480. */
+  /** Bytes of a ring, 256 to 131072. netmap's default: 2048; valet's own engine: 21120. */
   privRingSize: number;
   /** Rings, 2 to 1024. netmap's default: 4. */
   privRingNum: number;
-  /** Bytes of a buffer, 64 to 65536. netmap's default: 2048. */
+  /** Bytes of a buffer, 64 to 65536. netmap's default: 2048; valet's own engine: 2112. */
   privBufSize: number;
   /** Buffers, 4 to 1000000. netmap's default: 4098. */
   privBufNum: number;

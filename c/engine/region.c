@@ -14,8 +14,8 @@ enum {
 };
 
 const struct memory_parameters memory_parameters_default = {
-	.global = { { 1024, 100 }, { 9 * PAGE_BYTES, 200 }, { 2048, 163840 } },
-	.alone = { { 1024, 2 }, { 5 * PAGE_BYTES, 4 }, { 2048, 4098 } },
+	.global = { { 1024, 100 }, { 9 * PAGE_BYTES, 200 }, { BUFFER_STRIDE, 163840 } },
+	.alone = { { 1024, 2 }, { 5 * PAGE_BYTES, 4 }, { BUFFER_STRIDE, 4098 } },
 };
 
 /* netmap's, with objects rounded up to OBJECT_ALIGN. */

@@ -12,6 +12,14 @@
 
 enum region_pool { POOL_IF, POOL_RING, POOL_BUFFER, POOLS };
 
+/*
+ * Bytes from a buffer to the next, and of each, unless memory parameters say otherwise: 33 cache lines,
+ * where netmap has 32. Frames begin where buffers do, and with a power of two all first lines fall into
+ * a 32nd of each cache's sets: 2048 of them, written in turn, take 6.9 ns each, and 1.3 ns with one line
+ * more. Learning at 60 bytes: +25 %, engine.macs.1: +45 %.
+ */
+enum { BUFFER_STRIDE = 2112 };
+
 /* What a region is asked to hold. */
 struct region_request {
 	uint32_t tx_rings, rx_rings; /* of the port, host rings not counted */

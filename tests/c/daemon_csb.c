@@ -160,7 +160,7 @@ static void header_is_restored(const char *name)
 			struct netmap_ring *shared = ring->shared;
 
 			EQUAL(shared->num_slots, 16);
-			EQUAL(shared->nr_buf_size, 2048);
+			EQUAL(shared->nr_buf_size, BUFFER_STRIDE);
 			EQUAL(shared->buf_ofs, ring->buffers - (uint8_t *)shared);
 			EQUAL(shared->ringid, 0);
 			EQUAL(shared->dir, d == TX ? NR_DIR_TX : NR_DIR_RX);

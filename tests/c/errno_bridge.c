@@ -232,7 +232,7 @@ static void polling(void)
 
 int main(void)
 {
-	handle = open_handle();
+	handle = use_netmap_sizes();
 	new_and_gone();
 	attaching();
 	ephemeral();

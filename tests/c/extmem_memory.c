@@ -5,6 +5,8 @@
  */
 #include "daemon.h"
 
+#include "engine/region.h"
+
 enum { SLOTS_EACH = 16, MEMORY_BYTES = 128 * 4096 };
 
 static struct nmreq_opt_extmem option_for(const void *memory, uint64_t bytes)
@@ -51,23 +53,23 @@ static void packets_arrive(uint8_t *memory)
 	struct port_handle sender;
 	void *descriptor;
 
-	/* The last buffer is not a ring's: what is in it stays. */
-	memset(memory + MEMORY_BYTES - 2048, 0x5a, 2048);
+	/* The last bytes are no ring's: what is in them stays. */
+	memset(memory + MEMORY_BYTES - BUFFER_STRIDE, 0x5a, BUFFER_STRIDE);
 	EQUAL(backend_daemon.open("", &descriptor), 0);
 	EQUAL(enter(descriptor, "vale0:x", &option, &reg), 0);
 	EQUAL(option.nro_opt.nro_status, 0);
 	EQUAL(option.nro_usrptr, (uintptr_t)memory);
-	EQUAL(option.nro_info.nr_buf_pool_objsize, 2048);
+	EQUAL(option.nro_info.nr_buf_pool_objsize, BUFFER_STRIDE);
 	EQUAL(option.nro_info.nr_if_pool_offset, 0);
 	EQUAL(reg.nr_memsize, MEMORY_BYTES);
-	for (int i = 0; i < 2048; i++)
-		EQUAL(memory[MEMORY_BYTES - 2048 + i], 0x5a);
+	for (int i = 0; i < BUFFER_STRIDE; i++)
+		EQUAL(memory[MEMORY_BYTES - BUFFER_STRIDE + i], 0x5a);
 	sender = open_port("vale0:y", SLOTS(SLOTS_EACH));
 	send_frame(&sender, EVERYBODY, STATION(1), 77);
 	EQUAL(backend_daemon.rxsync(descriptor), 0);
 	rx = ring_of(memory, &reg, 2);
 	EQUAL(rx->tail, 1);
-	CHECK(!memcmp((uint8_t *)rx + rx->buf_ofs + rx->slot[0].buf_idx * 2048u,
+	CHECK(!memcmp((uint8_t *)rx + rx->buf_ofs + rx->slot[0].buf_idx * BUFFER_STRIDE,
 		      "\xff\xff\xff\xff\xff\xff", 6));
 	close_port(&sender);
 	backend_daemon.close(descriptor);

@@ -4,7 +4,7 @@
  */
 #include "t.h"
 
-static const uint32_t bad[] = { 0, 1, 4098, 999999, 0x7fffffff, 0xffffffff };
+static const uint32_t bad[] = { 0, 1, 4160, 999999, 0x7fffffff, 0xffffffff };
 
 static void sending(struct port_handle *a, struct port_handle *b)
 {

@@ -1,5 +1,5 @@
 /*
- * Every length from 14 to 2048 bytes arrives as it was sent; others are dropped and counted,
+ * Every length from 14 bytes to a buffer's arrives as it was sent; others are dropped and counted,
  * neighbours are not.
  */
 #include "t.h"
@@ -18,7 +18,7 @@ static void one(uint16_t length)
 	uint8_t *from = buffer(tx, tx->slot[tx->head].buf_idx), *to;
 
 	write_frame(from, EVERYBODY, STATION(1), 0);
-	fill(from, 2048, length);
+	fill(from, tx->nr_buf_size, length);
 	put_slot(tx, length, 0);
 	EQUAL(valet_txsync(a.handle), 0);
 	EQUAL(valet_rxsync(b.handle), 0);
@@ -38,7 +38,7 @@ static void bad_between_good(void)
 		enum valet_drop cause;
 	} bad[] = {
 		{ 0, VALET_DROP_TOO_SHORT },	{ 1, VALET_DROP_TOO_SHORT },
-		{ 13, VALET_DROP_TOO_SHORT },	{ 2049, VALET_DROP_TOO_LONG },
+		{ 13, VALET_DROP_TOO_SHORT },	{ 2113, VALET_DROP_TOO_LONG },
 		{ 65535, VALET_DROP_TOO_LONG },
 	};
 	struct netmap_ring *tx = tx_ring(&a, 0);
@@ -67,7 +67,7 @@ int main(void)
 {
 	a = open_port("vale0:a", SLOTS(16));
 	b = open_port("vale0:b", SLOTS(16));
-	for (uint16_t length = 14; length <= 2048; length++)
+	for (uint16_t length = 14; length <= tx_ring(&a, 0)->nr_buf_size; length++)
 		one(length);
 	bad_between_good();
 	close_port(&a);

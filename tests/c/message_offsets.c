@@ -203,7 +203,7 @@ static void whole(void)
 	message.header.nr_options = 0;
 	EQUAL(valet_control(handle, &message, sizeof(message)), 0);
 	EQUAL(message.header.nr_body, BODY);
-	EQUAL(message.body.nr_memsize, 42369024);
+	EQUAL(message.body.nr_memsize, 43810816);
 	EQUAL(valet_close(handle), 0);
 }
 

@@ -211,6 +211,8 @@ static void names_are_cut(void)
 
 int main(void)
 {
+	int32_t handle = use_netmap_sizes();
+
 	default_port();
 	several_rings();
 	opens_of_one_port();
@@ -218,5 +220,6 @@ int main(void)
 	pipe_rings();
 	slave_first();
 	names_are_cut();
+	EQUAL(valet_close(handle), 0);
 	return 0;
 }

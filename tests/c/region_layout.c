@@ -93,9 +93,12 @@ static void check_row(const struct row *row)
 /* Sizes at netmap's limits, without taking them. */
 static int64_t layout(const struct region_request *want, struct pool pool[POOLS])
 {
+	struct memory_parameters netmaps = memory_parameters_default;
 	struct pool_size sizes[POOLS];
-	int rc = region_sizes(&memory_parameters_default, want, sizes);
+	int rc;
 
+	netmaps.alone[POOL_BUFFER].object_bytes = 2048;
+	rc = region_sizes(&netmaps, want, sizes);
 	return rc < 0 ? rc : (int64_t)region_layout(sizes, pool);
 }
 
@@ -187,6 +190,7 @@ static void persistent(void)
 int main(void)
 {
 	struct port_handle port;
+	int32_t handle = use_netmap_sizes();
 
 	for (size_t i = 0; i < COUNT(rows); i++)
 		check_row(&rows[i]);
@@ -195,5 +199,6 @@ int main(void)
 	bounds();
 	pipe_in_parents_region();
 	persistent();
+	EQUAL(valet_close(handle), 0);
 	return 0;
 }

@@ -6,6 +6,8 @@
 
 #include "engine/region.h"
 
+enum { BUFFERS = 4160 }; /* 4098, and as many more as end on a page boundary */
+
 static uint8_t memory[1];
 
 static int map(struct region *region, uint64_t buffers_offset)
@@ -61,11 +63,11 @@ int main(void)
 	EQUAL(region_sizes(&memory_parameters_default, &want, sizes), 0);
 	EQUAL(region_create(&host, sizes, 2, &region), 0);
 	pool = &region->pool[POOL_BUFFER];
-	EQUAL(pool->objects, 4098);
+	EQUAL(pool->objects, BUFFERS);
 	EQUAL(pool->used, RESERVED_BUFFERS);
 	taken[0] = taken[1] = 1;
 	EQUAL(region_take(region, POOL_BUFFER, 0), -ENOMEM);
-	EQUAL(region_take(region, POOL_BUFFER, 4097), -ENOMEM);
+	EQUAL(region_take(region, POOL_BUFFER, BUFFERS - 1), -ENOMEM);
 	for (int round = 0; round < 20000; round++) {
 		uint32_t which = random_next(&state) % 64;
 
@@ -94,7 +96,7 @@ int main(void)
 			region_give(region, POOL_BUFFER, held[i].offset, held[i].count);
 	EQUAL(pool->used, RESERVED_BUFFERS);
 	/* All of it at once, then nothing more. */
-	EQUAL(region_take(region, POOL_BUFFER, 4096), (int64_t)pool->offset + 2 * 2048);
+	EQUAL(region_take(region, POOL_BUFFER, BUFFERS - 2), (int64_t)pool->offset + 2 * BUFFER_STRIDE);
 	EQUAL(region_take(region, POOL_BUFFER, 1), -ENOMEM);
 	region_destroy(region);
 	return 0;

@@ -228,6 +228,16 @@ HELPER struct valet_req_bridge bridge_of(int32_t handle, const char *bridge)
 	return body;
 }
 
+/* Buffers are as long as netmap's in all regions made from now on, while the handle is open. */
+HELPER int32_t use_netmap_sizes(void)
+{
+	struct valet_req_memory sizes = { .global[2].size = 2048, .priv[2].size = 2048 };
+	int32_t handle = open_handle();
+
+	EQUAL(request(handle, VALET_REQ_MEMORY_SET, "", &sizes), 0);
+	return handle;
+}
+
 /* ---- ports ---- */
 
 struct port_handle {

@@ -81,6 +81,18 @@ export class Scene implements Disposable {
     return Array.from({ length: count }, (_, i) => this.port(`p${i}`, options));
   }
 
+  /** Bytes of a buffer, unless memory parameters say otherwise: valet's engine has a cache line more. */
+  get bufferBytes(): number {
+    return this.backend.either({ engine: 2112, kernel: 2048 });
+  }
+
+  /** Has buffers as long as netmap's in all regions from now on, for tests of where netmap puts what. */
+  useNetmapSizes(): void {
+    if (this.backend.isEngine) {
+      this.netmap.setMemoryParameters({ bufSize: 2048, privBufSize: 2048 });
+    }
+  }
+
   /** A name for an interface that nobody else has. */
   interfaceName(label: string): string {
     return `${label}${this.#name}`;

@@ -106,6 +106,7 @@ forEachBackend((backend) => {
   });
 
   backend.test("what the option leaves open is netmap's default, and written back", (scene) => {
+    scene.useNetmapSizes();
     using file = MemoryFile.create(undefined, 2 * FILE_BYTES);
     using raw = new RawDescriptor(scene);
     const answer = register(scene, raw, {

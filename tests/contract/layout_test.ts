@@ -35,6 +35,7 @@ class Bound implements Disposable {
 
   constructor(scene: Scene, name: string, binding: Binding = {}) {
     const { slots = [0, 0], rings = [0, 0], mode = RegisterMode.ALL_NIC } = binding;
+    scene.useNetmapSizes();
     this.#raw = new RawDescriptor(scene);
     const code = this.#raw.request(
       RequestType.REGISTER,

@@ -46,6 +46,7 @@ forEachBackend((backend) => {
     "the global region is there before anybody uses it",
     { skip: skipLarge },
     (scene) => {
+      scene.useNetmapSizes();
       assert.equal(scene.netmap.memoryBytes(), GLOBAL_BYTES);
       using raw = new RawDescriptor(scene);
       const info = (memoryId: number): [string, number, number] => {
@@ -65,6 +66,7 @@ forEachBackend((backend) => {
   );
 
   backend.test("the global region has netmap's pools", { skip: skipLarge }, (scene) => {
+    scene.useNetmapSizes();
     using port = scene.port("a", { memory: "global" });
     assert.equal(port.memoryId, 1);
     const { memoryBytes, interfaces, rings, buffers } = scene.netmap.poolsInfo({ memoryId: 1 });
@@ -74,6 +76,18 @@ forEachBackend((backend) => {
       { offset: 102400, count: 200, size: 36864 },
       { offset: 7475200, count: 163840, size: 2048 },
     ]);
+  });
+
+  backend.test("a buffer of valet's engine is a cache line longer than netmap's", (scene) => {
+    const { bufferBytes } = scene;
+    const sizes = (name: string): unknown[] => {
+      using port = scene.port(name);
+      const [tx] = port.txRings, { size } = scene.netmap.poolsInfo(port.name).buffers;
+      return [size, tx.bufferSize, tx.length(0), tx.bufferOffset(1) - tx.bufferOffset(0)];
+    };
+    assert.deepEqual(sizes("a"), Array(4).fill(bufferBytes));
+    scene.useNetmapSizes();
+    assert.deepEqual(sizes("b"), Array(4).fill(2048));
   });
 
   backend.test("ports in the global region exchange packets without a copy", (scene) => {
@@ -207,7 +221,7 @@ forEachBackend((backend) => {
 
   backend.test("parameters of private regions are the least that they have", (scene) => {
     const { netmap } = scene, { privBufNum, privBufSize, privRingSize } = netmap.memoryParameters;
-    assert.deepEqual([privBufNum, privBufSize, privRingSize], [4098, 2048, 20480]);
+    assert.deepEqual([privBufNum, privBufSize, privRingSize], [4098, scene.bufferBytes, 20480]);
     netmap.setMemoryParameters({ privBufNum: 100, privBufSize: 512, privRingSize: 300 });
     try {
       using port = scene.port("a");

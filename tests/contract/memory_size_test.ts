@@ -78,6 +78,7 @@ forEachBackend((backend) => {
       ? { kernel: "it takes this memory at once, guests have little" }
       : {};
     backend.test(`${notation(options)}: a port takes ${bytes} bytes`, { skip }, (scene) => {
+      scene.useNetmapSizes();
       const name = `${scene.bridgeName}:a`;
       using port = scene.netmap.open(name, options);
       const [txRings, rxRings, txSlots, rxSlots] = granted;
@@ -94,7 +95,10 @@ forEachBackend((backend) => {
       assert.equal(port.txRings[0].region.length, bytes);
       assert.equal(port.txRings[0].bufferCount, buffers);
       assert.equal(port.txRings[0].bufferBase, info.buffers.offset);
-      assert.deepEqual(portMemory({ txRings, rxRings, txSlots, rxSlots }), { buffers, bytes });
+      assert.deepEqual(portMemory({ txRings, rxRings, txSlots, rxSlots, bufferBytes: 2048 }), {
+        buffers,
+        bytes,
+      });
       const { memoryBytes, memoryId, ...shape } = scene.netmap.portInfo(name);
       assert.deepEqual([memoryBytes, memoryId], [bytes, port.memoryId]);
       assert.deepEqual(shape, {
@@ -116,6 +120,7 @@ forEachBackend((backend) => {
     ] as const
   ) {
     backend.test(`${notation(options)}: a pipe on its own takes ${bytes} bytes`, (scene) => {
+      scene.useNetmapSizes();
       const name = scene.interfaceName("pp");
       using _pipe = scene.netmap.open(`netmap:${name}{1`, options);
       assert.equal(scene.netmap.poolsInfo(`${name}{1`).memoryBytes, bytes);
@@ -123,6 +128,7 @@ forEachBackend((backend) => {
   }
 
   backend.test("a pipe on a bridge takes what a port of its shape takes", (scene) => {
+    scene.useNetmapSizes();
     const name = `${scene.bridgeName}:a{1`;
     scene.netmap.open(name, { slots: 256 }).close();
     using _pipe = scene.netmap.open(name, {
@@ -137,18 +143,21 @@ forEachBackend((backend) => {
   });
 
   backend.test("a pipe with more rings than its parent's region has is ENOMEM", (scene) => {
+    scene.useNetmapSizes();
     const error = throwsCode("ENOMEM", () => scene.port("a{1", { rings: 300, slots: 8 }));
     assert.match(error.message, /Fewer slots or rings need fewer buffers/);
     assert.deepEqual(scene.bridge.ports(), []);
   });
 
   backend.test("4084 slots: the kernel finds no clusters for such rings", (scene) => {
+    scene.useNetmapSizes();
     const code = codeOf(() => scene.port("a", { txSlots: 4084, rxSlots: 2 }).close());
     assert.equal(code, backend.either({ engine: "", kernel: "EINVAL" }));
   });
 
   for (const [slots, bytes] of [[undefined, 42369024], [256, 10911744]] as const) {
     backend.test(`${slots ?? "default"} slots: an interface takes ${bytes} bytes`, (scene) => {
+      scene.useNetmapSizes();
       const name = scene.interfaceName("vi");
       const { memoryId } = scene.netmap.createInterface(name, { slots });
       const info = scene.netmap.poolsInfo(name);
@@ -175,6 +184,7 @@ forEachBackend((backend) => {
       `slots=${slots} and ${wanted} extra buffers: ${bytes} bytes`,
       { skip },
       (scene) => {
+        scene.useNetmapSizes();
         using raw = new RawDescriptor(scene);
         const name = `${scene.bridgeName}:a`;
         const code = raw.request(RequestType.REGISTER, name, (message) => {
@@ -190,6 +200,7 @@ forEachBackend((backend) => {
   }
 
   backend.test("asking about a port that does not exist tells what opening would give", (scene) => {
+    scene.useNetmapSizes();
     const name = `${scene.bridgeName}:new`;
     const info = scene.netmap.portInfo(name);
     assert.deepEqual([info.memoryBytes, info.txSlots, info.rxSlots], [42369024, 1024, 1024]);
@@ -211,6 +222,7 @@ forEachBackend((backend) => {
   });
 
   backend.test("a port that is open tells its own values, whatever is asked", (scene) => {
+    scene.useNetmapSizes();
     using port = scene.port("a", { slots: 32 });
     using raw = new RawDescriptor(scene);
     assert.equal(
@@ -227,6 +239,7 @@ forEachBackend((backend) => {
   });
 
   backend.test("a memory can be asked for by its number", (scene) => {
+    scene.useNetmapSizes();
     using port = scene.port("a");
     using raw = new RawDescriptor(scene);
     const ask = (id: number): string =>
@@ -244,6 +257,7 @@ forEachBackend((backend) => {
   backend.test("numbers of memories are given as netmap gives them", {
     skip: { kernel: "other programs' memories count as well" },
   }, (scene) => {
+    scene.useNetmapSizes();
     const open = (name: string): { id: number; close: () => void } => {
       const port = scene.port(name);
       return { id: port.memoryId, close: () => port.close() };
@@ -258,6 +272,7 @@ forEachBackend((backend) => {
   });
 
   backend.test("ports can share one memory until it is used up", (scene) => {
+    scene.useNetmapSizes();
     const first = scene.port("p0", { slots: 2 });
     const ports = [first];
     for (let i = 1; i < 10; i++) {
@@ -272,6 +287,7 @@ forEachBackend((backend) => {
   });
 
   backend.test("a memory without room for the slots is ENOMEM, one that is not there EINVAL", (scene) => {
+    scene.useNetmapSizes();
     using first = scene.port("a");
     throwsCode("ENOMEM", () => scene.port("b", { slots: 2000, memoryId: first.memoryId }));
     using _fits = scene.port("b", { slots: 1000, memoryId: first.memoryId });
@@ -283,6 +299,7 @@ forEachBackend((backend) => {
   });
 
   backend.test("a region has 12 interfaces: the 13th open of a port is ENOMEM", (scene) => {
+    scene.useNetmapSizes();
     const ports = Array.from({ length: 12 }, () => scene.port("a"));
     throwsCode("ENOMEM", () => scene.port("a"));
     ports[5].close();

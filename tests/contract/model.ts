@@ -25,12 +25,12 @@ export type Decision = "learning" | "by tag" | "flood" | "drop" | "garbage" | "t
 /** Index that a lookup "by tag" answers. */
 export const portByTag = (tag: number): number => tag % 5;
 
-const slotsOf = ({ length }: Packet): number => Math.ceil(length / 2048);
 const isGroup = (address: string): boolean => (parseInt(address, 16) & 1) === 1;
 
 /** A port, or the end of a pipe: what waits to be received, and what was counted. */
 export class ModelPort {
   readonly #slots: number;
+  readonly #bufferBytes: number;
   /** Index on the bridge; undefined while it is on none. */
   index: number | undefined;
   /** Whether somebody has it open. */
@@ -44,9 +44,17 @@ export class ModelPort {
   /** Packets dropped. */
   readonly drops: Partial<Record<DropCause, number>> = {};
 
-  /** @param slots of the receive ring, of which one stays free */
-  constructor(slots: number) {
+  /**
+   * @param slots of the receive ring, of which one stays free
+   * @param bufferBytes what fits in a slot
+   */
+  constructor(slots: number, bufferBytes: number) {
     this.#slots = slots;
+    this.#bufferBytes = bufferBytes;
+  }
+
+  #slotsOf(packets: readonly Packet[]): number {
+    return packets.reduce((sum, { length }) => sum + Math.ceil(length / this.#bufferBytes), 0);
   }
 
   /** Counts dropped packets. */
@@ -62,9 +70,9 @@ export class ModelPort {
 
   /** Takes the packets for which there is room, up to the first that does not fit. Returns how many. */
   take(packets: readonly Packet[]): number {
-    let free = this.#slots - 1 - this.queue.reduce((sum, packet) => sum + slotsOf(packet), 0);
+    let free = this.#slots - 1 - this.#slotsOf(this.queue);
     for (const [i, packet] of packets.entries()) {
-      free -= slotsOf(packet);
+      free -= this.#slotsOf([packet]);
       if (free < 0) return i;
       this.queue.push(packet);
       this.counted.rxPackets++;

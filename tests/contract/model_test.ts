@@ -20,8 +20,8 @@ type Operation =
 
 const port = fc.nat({ max: EPHEMERAL + PERSISTENT + PIPE - 1 });
 const length = fc.oneof(
-  { weight: 5, arbitrary: fc.integer({ min: 18, max: 2048 }) },
-  { weight: 1, arbitrary: fc.integer({ min: 2049, max: 6144 }) },
+  { weight: 5, arbitrary: fc.integer({ min: 18, max: 2112 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 2113, max: 6144 }) },
 );
 // Few stations, so that they meet; none of them share a bucket
 const packet = fc.record({ to: fc.nat({ max: 7 }), from: fc.nat({ max: 6 }), length });
@@ -99,7 +99,7 @@ class Comparison {
     }));
     // In the kernel an interface that was opened cannot be detached (D1)
     const persistent = Array.from({ length: backend.isEngine ? PERSISTENT : 0 }, (_, i) => {
-      const model = new ModelPort(this.#slots(i));
+      const model = new ModelPort(this.#slots(i), scene.bufferBytes);
       model.isOpen = false;
       const name = `netmap:${scene.createInterface(`v${i}`, this.#slots(i))}`;
       return { name, isPersistent: true, model };
@@ -109,7 +109,7 @@ class Comparison {
       name: `netmap:${scene.interfaceName("pp")}${side}1`,
       isPersistent: false,
       real: scene.netmap.open(`netmap:${scene.interfaceName("pp")}${side}1`, { slots: 16 }),
-      model: new ModelPort(16),
+      model: new ModelPort(16, scene.bufferBytes),
     }));
     this.#pairs.push(...pipe);
   }
@@ -171,7 +171,7 @@ class Comparison {
       pair.model!.isOpen = true;
       return;
     }
-    pair.model = new ModelPort(this.#slots(index));
+    pair.model = new ModelPort(this.#slots(index), this.#scene.bufferBytes);
     this.#model.add(pair.model);
   }
 
@@ -206,7 +206,7 @@ class Comparison {
     const packets: Packet[] = [];
     let left = this.#isPipe(index) ? Infinity : slots;
     for (const { to, from, length } of shapes) {
-      const needed = Math.ceil(length / 2048);
+      const needed = Math.ceil(length / this.#scene.bufferBytes);
       if (needed > slots || (left -= needed) < 0) break;
       packets.push({
         to: to === 7 ? MULTICAST_MAC : mac(to + 1),

@@ -73,6 +73,7 @@ forEachBackend((backend) => {
   });
 
   backend.test("a copy monitor's memory has just what its rings need", (scene) => {
+    scene.useNetmapSizes();
     const a = scene.port("a", { slots: 256 });
     using raw = new RawDescriptor(scene);
     assert.equal(register(raw, `${scene.bridgeName}:a`, MONITOR_RX), "");

@@ -8,7 +8,24 @@ import { frame, mac, tagOf, tags } from "./frames.ts";
 forEachBackend((backend) => {
   backend.test("021: frames of any length arrive as they were sent", (scene) => {
     const [a, b] = scene.ports(2);
-    for (const length of [14, 15, 59, 60, 63, 64, 65, 1023, 1024, 1025, 1514, 2047, 2048]) {
+    for (
+      const length of [
+        14,
+        15,
+        59,
+        60,
+        63,
+        64,
+        65,
+        1023,
+        1024,
+        1025,
+        1514,
+        2047,
+        2048,
+        scene.bufferBytes,
+      ]
+    ) {
       const sent = frame({ length, tag: length });
       assert.equal(a.send(sent), true);
       assert.deepEqual(b.receiveFrames(), [sent], `${length} bytes`);
@@ -26,7 +43,7 @@ forEachBackend((backend) => {
       assert.equal(received, 1);
       assert.equal(a.send(sent), true);
       for (const packet of b.receive()) {
-        assert.equal(packet.fragments, Math.ceil(length / 2048));
+        assert.equal(packet.fragments, Math.ceil(length / scene.bufferBytes));
         assert.deepEqual(packet.copy(), sent);
       }
     }
@@ -34,7 +51,7 @@ forEachBackend((backend) => {
 
   backend.test("a frame of 64 slots, the most there can be, arrives whole", (scene) => {
     const [a, b] = scene.ports(2, { slots: 128 });
-    const sent = frame({ length: 64 * 2048, tag: 64 });
+    const sent = frame({ length: 64 * scene.bufferBytes, tag: 64 });
     assert.equal(a.send(sent), true);
     assert.deepEqual(b.receiveFrames(), [sent]);
   });

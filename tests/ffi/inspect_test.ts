@@ -30,11 +30,11 @@ Deno.test("a netmap, a bridge, a port and its rings are shown in one line", () =
   );
   assert.equal(
     Deno.inspect(b.rxRings[0]),
-    "RxRing vale0:b 0 (32 slots of 2048 bytes, head 0, cur 0, tail 3, 3 waiting)",
+    "RxRing vale0:b 0 (32 slots of 2112 bytes, head 0, cur 0, tail 3, 3 waiting)",
   );
   assert.equal(
     `${port.txRings[0]}`,
-    "TxRing vale0:a 0 (64 slots of 2048 bytes, head 3, cur 3, tail 2, 63 free)",
+    "TxRing vale0:a 0 (64 slots of 2112 bytes, head 3, cur 3, tail 2, 63 free)",
   );
   port.close();
   assert.equal(Deno.inspect(port), "Port vale0:a (closed)");

@@ -19,7 +19,7 @@ Deno.test("a new port's rings are as netmap makes them", () => {
   const [tx] = port.txRings, [rx] = port.rxRings;
   assert.deepEqual([tx.head, tx.cur, tx.tail, tx.space], [0, 0, 31, 31]);
   assert.deepEqual([rx.head, rx.cur, rx.tail, rx.space], [0, 0, 0, 0]);
-  assert.equal(tx.bufferSize, 2048);
+  assert.equal(tx.bufferSize, 2112);
   const indices = new Set<number>();
   for (const ring of [...port.txRings, ...port.rxRings]) {
     for (let slot = 0; slot < ring.slots; slot++) indices.add(ring.bufferIndex(slot));
@@ -68,9 +68,9 @@ Deno.test("slots have length, flags and buffer, each checked", () => {
   ring.setSlotFlags(2, SlotFlag.MOREFRAG | SlotFlag.REPORT);
   assert.equal(ring.length(2), 60);
   assert.equal(ring.slotFlags(2), 0x22);
-  assert.equal(ring.bufferOffset(2), ring.bufferBase + ring.bufferIndex(2) * 2048);
-  ring.setLength(2, 2048);
-  assert.throws(() => ring.setLength(2, 2049), RangeError);
+  assert.equal(ring.bufferOffset(2), ring.bufferBase + ring.bufferIndex(2) * 2112);
+  ring.setLength(2, 2112);
+  assert.throws(() => ring.setLength(2, 2113), RangeError);
   assert.throws(() => ring.setSlotFlags(2, 0x10000), RangeError);
   for (const slot of [-1, 8, 1.5, NaN]) {
     assert.throws(() => ring.length(slot), RangeError);

@@ -244,14 +244,14 @@ Deno.test("frames longer than a buffer take several slots", () => {
   using netmap = testNetmap();
   using a = netmap.open("vale0:a", { slots: 128 });
   using b = netmap.open("vale0:b", { slots: 256 });
-  const frames = [2048, 2049, 4096, 9000, 64 * 2048].map((length, i) => frame(i, length));
+  const frames = [2112, 2113, 4096, 9000, 64 * 2112].map((length, i) => frame(i, length));
   assert.equal(a.sendMany(frames), 5);
   assert.equal(a.send(frames[3]), true);
   assert.equal(a.send(PacketTemplate.raw(frames[3]), { count: 2 }), 2);
   assert.deepEqual(drain(b), [...frames, frames[3], frames[3], frames[3]]);
-  assert.throws(() => a.send(new Uint8Array(64 * 2048 + 1)), {
+  assert.throws(() => a.send(new Uint8Array(64 * 2112 + 1)), {
     name: "RangeError",
-    message: "Cannot send a packet of 131073 bytes: at most 131072 fit in 64 slots of 2048 bytes",
+    message: "Cannot send a packet of 135169 bytes: at most 135168 fit in 64 slots of 2112 bytes",
   });
 });
 
@@ -259,7 +259,7 @@ Deno.test("wrong packets, counts and rings are refused", () => {
   using netmap = testNetmap();
   using a = netmap.open("vale0:a", { slots: 8 });
   assert.throws(() => a.send(new Uint8Array(0)), RangeError);
-  assert.throws(() => a.send(new Uint8Array(8 * 2048)), RangeError);
+  assert.throws(() => a.send(new Uint8Array(8 * 2112)), RangeError);
   for (const wrong of ["text", 3, null, undefined, [1, 2], new ArrayBuffer(60)]) {
     assert.throws(() => a.send(wrong as unknown as Uint8Array), TypeError);
     assert.throws(() => a.send(wrong as unknown as Uint8Array, { count: 2 }), TypeError);
@@ -311,7 +311,7 @@ Deno.test("sendAll() waits until a long frame fits", async () => {
   using netmap = testNetmap();
   using a = netmap.open("vale0:a{1", { slots: 8 });
   using b = netmap.open("vale0:a}1", { slots: 8 });
-  const frames = [1, 2, 3, 4, 5].map((tag) => frame(tag, 3 * 2048));
+  const frames = [1, 2, 3, 4, 5].map((tag) => frame(tag, 3 * 2112));
   const sending = a.sendAll(frames);
   const received: Uint8Array[] = [];
   while (received.length < 5) {
