@@ -68,10 +68,11 @@ export class ExtraBuffers {
    * @throws {RangeError} if somebody else has written into the list
    */
   take(): number | undefined {
-    const { u32 } = this.#open();
+    const region = this.#open();
     if (this.#available === 0) return undefined;
-    const index = u32[this.#head] >>> 0;
-    u32[this.#head] = u32[this.#word(index)];
+    const index = region.u32[this.#head] >>> 0;
+    const word = this.#word(index);
+    region.u32[this.#head] = region.u32[word];
     this.#available--;
     return index;
   }
@@ -83,8 +84,9 @@ export class ExtraBuffers {
    * @throws {RangeError} if there is no such buffer
    */
   give(index: number): void {
-    const { u32 } = this.#open();
+    const region = this.#open();
     const word = this.#word(index);
+    const { u32 } = region;
     u32[word] = u32[this.#head];
     u32[this.#head] = index;
     this.#available++;
@@ -118,6 +120,8 @@ export class ExtraBuffers {
       );
     }
     checkInteger("index of a buffer", index, 2, ring.bufferCount - 1);
-    return (ring.bufferBase + index * ring.bufferSize) / 4;
+    const offset = ring.bufferBase + index * ring.bufferSize;
+    this.#region.reach(offset + ring.bufferSize);
+    return offset / 4;
   }
 }

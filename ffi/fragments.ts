@@ -18,7 +18,7 @@ export class FragmentCopy {
    * even if another process has meanwhile written other lengths into the slots.
    */
   of(
-    { u8 }: Region,
+    region: Region,
     ring: RxRing,
     first: number,
     fragments: number,
@@ -29,7 +29,7 @@ export class FragmentCopy {
     let at = 0;
     for (let i = 0, slot = first; i < fragments; i++, slot = ring.next(slot)) {
       const from = ring.bufferOffset(slot), length = Math.min(ring.length(slot), bytes - at);
-      to.set(u8.subarray(from, from + length), at);
+      to.set(region.u8.subarray(from, from + length), at);
       at += length;
     }
     to.fill(0, at);

@@ -149,7 +149,12 @@ export function openPort(
       hostTx: message.u16(REGISTER.hostTxRings),
       hostRx: message.u16(REGISTER.hostRxRings),
     };
-    region = Region.ofHandle(descriptor.library.functions, descriptor.handle, portName.name);
+    region = Region.ofHandle(
+      descriptor.library.functions,
+      descriptor.handle,
+      portName.name,
+      interfaceOffset,
+    );
     const port = new Port(
       {
         descriptor,
@@ -167,8 +172,8 @@ export function openPort(
       },
     );
     if (options.headerLength !== undefined) port.headerLength = options.headerLength;
-    // Views keep the buffer alive, so the memory stays as long as somebody can look at it
-    descriptor.closeWith(region.buffer);
+    // The memory stays as long as somebody can look at it
+    descriptor.closeWith(region.keeper);
     return port;
   } catch (error) {
     region?.close();

@@ -71,7 +71,7 @@ export class PacketBatch implements Disposable {
   // Declared, not defined: a field that is set once and never again is a constant to V8 where the object is
   // one, as it is if the port is a constant of the script's module. The readers are 55 instructions less then
   declare private readonly source: PacketSource;
-  declare private readonly view: DataView;
+  declare private view: DataView; // but for what follow() does, once at most
   /** `struct valet_received`, and its columns; made when they are first needed. */
   declare private readonly table: Int32Array<ArrayBuffer>;
   declare private readonly places: Int32Array;
@@ -195,9 +195,10 @@ export class PacketBatch implements Disposable {
   /** Gives back what the batch has, and takes the next packets. Called by the port. */
   begin(limit: number): void {
     if (!this.#hasTable) this.#makeTable();
-    const { descriptor, rings, packet } = this.source, table = this.table;
+    const { descriptor, region, rings, packet } = this.source, table = this.table;
     packet.detach();
     this.#length = 0;
+    if (this.view !== region.view) this.#follow();
     table[LIMIT] = limit < PACKETS ? limit : PACKETS;
     if (rings.length === 1 && descriptor.exchange === undefined) {
       // What comes before it goes back in the same call
@@ -232,16 +233,29 @@ export class PacketBatch implements Disposable {
   }
 
   #goTo(index: number): void {
-    const { rings, region, packet } = this.source, table = this.table, ring = rings[index];
+    const { rings, packet } = this.source, table = this.table, ring = rings[index];
     this.#ring = ring;
     this.#index = packet.ring = index;
-    // Where offsets go beyond 2^31, or a slot says where its packet begins, nothing is read directly
-    const isPlain = region.length <= 0x7fffffff && !ring.hasOffsets;
     table[SLOTS] = ring.slots;
     table[BUFFER_BYTES] = ring.bufferSize;
     table[BUFFER_BASE] = ring.bufferBase;
-    table[BUFFERS] = isPlain ? ring.bufferCount : 0;
+    table[BUFFERS] = this.#readable(ring);
     table[FIRST] = ring.head;
+  }
+
+  /**
+   * Buffers that are read directly, those with lower indices. Not where offsets go beyond 2^31, or a slot
+   * says where its packet begins.
+   */
+  #readable(ring: RxRing): number {
+    const { region } = this.source;
+    return region.length <= 0x7fffffff && !ring.hasOffsets ? ring.reachedBuffers : 0;
+  }
+
+  /** The region's views reach further now. */
+  #follow(): void {
+    this.view = this.source.region.view;
+    if (this.#ring !== undefined) this.table[BUFFERS] = this.#readable(this.#ring);
   }
 
   /** Not with the port: that would take each port that is opened its time. */
@@ -286,8 +300,10 @@ export class PacketBatch implements Disposable {
       slot = ring.next(slot);
       if (slot === end) break; // unfinished
     }
-    if (fragments === 1) packet.attach(region.view, ring.bufferOffset(first), length);
-    else packet.attach(copy.of(region, ring, first, fragments, length), 0, length);
+    if (fragments === 1) {
+      const offset = ring.bufferOffset(first); // which may bring about another view
+      packet.attach(region.view, offset, length);
+    } else packet.attach(copy.of(region, ring, first, fragments, length), 0, length);
     packet.fragments = fragments;
     return packet;
   }

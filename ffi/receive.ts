@@ -95,7 +95,6 @@ export class ReceiveLoop implements IterableIterator<Packet> {
   readonly #sync: () => void;
   readonly #region: Region;
   readonly #u32: Uint32Array;
-  readonly #view: DataView;
   readonly #isLarge: boolean;
   /** Each packet of the ring has to be looked at with care. */
   #isSpecial = false;
@@ -136,7 +135,6 @@ export class ReceiveLoop implements IterableIterator<Packet> {
     this.#port = port;
     this.#region = region;
     this.#u32 = region.u32;
-    this.#view = region.view;
     this.#isLarge = region.length > 0x7fffffff;
     this.#rings = rings;
     this.#ringsLeft = rings.length;
@@ -192,7 +190,7 @@ export class ReceiveLoop implements IterableIterator<Packet> {
         this.#firstSlot = asInteger((ring.offset + RING.slots) / 4);
         this.#bufferBase = ring.bufferBase;
         this.#bufferSize = ring.bufferSize;
-        this.#bufferCount = ring.bufferCount;
+        this.#bufferCount = ring.reachedBuffers;
         this.#isSpecial = this.#isLarge || ring.hasOffsets;
         this.#goTo(head);
         this.#tail = tail;
@@ -301,8 +299,10 @@ export class ReceiveLoop implements IterableIterator<Packet> {
     }
     this.#goTo(slot);
     if (bytes === 0) return false;
-    if (fragments === 1) this.#packet.attach(this.#view, this.#offset(first), bytes);
-    else {
+    if (fragments === 1) {
+      const offset = this.#offset(first); // which may bring about another view
+      this.#packet.attach(this.#region.view, offset, bytes);
+    } else {
       const copy = this.#receiver.fragments;
       this.#packet.attach(copy.of(this.#region, this.#ring!, first, fragments, bytes), 0, bytes);
     }
@@ -313,6 +313,7 @@ export class ReceiveLoop implements IterableIterator<Packet> {
   #offset(slot: number): number {
     const buffer = this.#u32[this.#firstSlot + slot * WORDS];
     const offset = this.#bufferBase + buffer * this.#bufferSize;
+    this.#region.reach(offset + this.#bufferSize);
     return asInteger(this.#isSpecial ? offset + this.#ring!.packetOffset(slot) : offset);
   }
 }

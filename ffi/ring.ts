@@ -247,6 +247,7 @@ export abstract class Ring {
    */
   bufferOffset(slot: number): number {
     const offset = this.bufferBase + this.bufferIndex(slot) * this.bufferSize;
+    this.#region.reach(offset + this.bufferSize);
     return this.hasOffsets ? offset + this.packetOffset(slot) : offset;
   }
 
@@ -315,6 +316,7 @@ export abstract class Ring {
     const offset = this.bufferBase + this.bufferIndex(slot) * this.bufferSize;
     this.touched(slot);
     if (this.#region.closed) return new Uint8Array(0);
+    this.#region.reach(offset + this.bufferSize);
     return this.#region.u8.subarray(offset, offset + this.bufferSize);
   }
 
@@ -325,7 +327,14 @@ export abstract class Ring {
    */
   get region(): Region {
     this.#region.exposed = true;
+    this.#region.reach(this.#region.length);
     return this.#region;
+  }
+
+  /** Buffers with lower indices are in reach of the region's views, see `Region.reach()`. */
+  get reachedBuffers(): number {
+    const bytes = this.#region.reached - this.bufferBase;
+    return asInteger(Math.min(this.bufferCount, Math.floor(bytes / this.bufferSize)));
   }
 
   /** Told when a slot's buffer may be written by others than the port's own sending. */

@@ -163,10 +163,11 @@ export class TxRing extends Ring {
   }
 
   #write(slot: number, bytes: Uint8Array, lengthAndFlags: number): void {
-    const { u32, u8 } = this.#region;
+    const region = this.#region, { u32 } = region;
     const word = this.#firstSlot + slot * WORDS;
     const offset = this.bufferBase + u32[word] * this.bufferSize;
-    u8.set(bytes, this.hasOffsets ? offset + this.packetOffset(slot) : offset);
+    region.reach(offset + this.bufferSize);
+    region.u8.set(bytes, this.hasOffsets ? offset + this.packetOffset(slot) : offset);
     u32[word + 1] = lengthAndFlags;
     if (this.#stamps !== undefined) this.#stamps[slot] = this.#holding = 0;
   }
@@ -188,7 +189,18 @@ export class TxRing extends Ring {
     this.#setLengths(frame.length, count);
   }
 
+  /** Has the region's views reach the buffers of the next slots: those of a new port they do. */
+  #reachNext(count: number): void {
+    const region = this.#region, { u32 } = region, limit = this.reachedBuffers;
+    let slot = this.head;
+    for (let i = 0; i < count && region.reached < region.length; i++) {
+      if (u32[this.#firstSlot + slot * WORDS] >= limit) region.reach(region.length);
+      if (++slot === this.slots) slot = 0;
+    }
+  }
+
   #writeCopies(frame: Uint8Array, count: number, stamp: number): void {
+    this.#reachNext(count);
     const { u32, u8 } = this.#region;
     const stamps = this.#usableStamps();
     let slot = this.head;
@@ -235,6 +247,7 @@ export class TxRing extends Ring {
   }
 
   #writeEach(template: PacketTemplate, count: number, stamp: number): void {
+    this.#reachNext(count);
     const { u32, u8 } = this.#region;
     const stamps = this.#usableStamps();
     let slot = this.head;
@@ -289,6 +302,7 @@ export class TxRing extends Ring {
 
   /** Where the slots' buffers are: as long as the ring holds something, nobody gives it others. */
   #findPlaces(): void {
+    this.#reachNext(this.slots);
     const { u32 } = this.#region, { slots, bufferBase, bufferSize } = this;
     if (this.#places.length === 0) this.#places = new Int32Array(slots);
     for (let slot = 0; slot < slots; slot++) {
