@@ -19,10 +19,11 @@ static inline void forecast_make(struct forecast *forecast, const struct ring *t
 
 /*
  * Asks for what the batch will touch of whom it goes to, while its own frames are on their way. With ports
- * that take turns each of these lines is a miss, and one was waited for after the other: +30 % between
- * 1,000 ports. Where the slots' lines lie the processor sees after the first four.
+ * that take turns each of these lines is a miss, and one was waited for after the other: 15 % more packets
+ * between 1,000 ports, 30 % in turns of 16. Where further slots lie the processor sees after four lines. Always
+ * inline: GCC leaves out the call of a function that does nothing else.
  */
-static inline void forecast_fetch(const struct forecast *forecast)
+static inline __attribute__((always_inline)) void forecast_fetch(const struct forecast *forecast)
 {
 	enum { SLOT_LINES = 4 };
 	const char *slot = (const char *)forecast->slot;
