@@ -122,6 +122,12 @@ struct ahead {
 #define ALL(word) ((words){ (word), (word), (word), (word) })
 
 /*
+ * The highest bit says whether a word of less than 63 bits is 0: without AVX2 the compiler compares words one
+ * by one, in memory, and engine.macs.1000 has 7 % fewer packets a second.
+ */
+#define ZERO(word) ((word) - 1)
+
+/*
  * The hash is a chain of 27 steps, each of which waits for the one before: of both addresses of four
  * packets at once, 10 instructions a packet; one by one 134.
  */
@@ -167,7 +173,7 @@ COPY_INLINE int are_stations(const struct ahead *ahead)
 	for (uint32_t v = 0; v < VECTORS; v++) {
 		words from = ahead->from.vector[v];
 
-		odd |= (from & ALL(1 << 16)) | (words)(from >> 16 == 0);
+		odd |= (from & ALL(1 << 16)) | ZERO(from >> 16) >> 63;
 	}
 	return !(odd[0] | odd[1] | odd[2] | odd[3]);
 }
@@ -197,7 +203,7 @@ COPY_INLINE void decide_ahead(struct decider decider, const struct ahead *ahead,
 			word[i % LANES] = read_once(&decider.table->bucket[(uint32_t)buckets]);
 		}
 		found = (words){ word[0], word[1], word[2], word[3] };
-		is_known = (words)(TABLE_MAC(found) == mac) & (words)(mac != 0);
+		is_known = -((ZERO(TABLE_MAC(found ^ mac)) & ~ZERO(mac)) >> 63);
 		destinations->vector[v] = (found >> 48 & is_known) |
 					  (ALL(VALET_BROADCAST) & ~is_known);
 	}
