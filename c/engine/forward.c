@@ -446,8 +446,8 @@ static uint32_t list_floods(struct batch *batch)
 
 /*
  * Two ports that talk, with some stations that nobody knows: one port gets all packets, so that no list
- * is needed of what it gets, and the others what is flooded. engine.macs.1000 takes 184 instructions, not
- * 237, and has 19 % more packets a second. 0: there is more to it.
+ * is needed of what it gets, and the others what is flooded. engine.macs.1000 takes 53 instructions
+ * less, and has 19 % more packets a second. 0: there is more to it.
  */
 static int deliver_two_ways(const struct bridge_view *view, struct ring *from, struct batch *batch)
 {
