@@ -51,12 +51,12 @@ Deno.test("valet ports lists what other processes have made, with its shape", as
   ]);
   const [title, line] = (await scene.ok("ports")).split("\n");
   assert.match(title, /^PORT +INDEX +KIND +OPEN +RINGS +SLOTS +MEMORY$/);
-  assert.match(line, /^vale0:vi0 +0 +persistent +0 +1 \/ 1 +256 \/ 256 +10\.4 MiB$/);
+  assert.match(line, /^vale0:vi0 +0 +persistent +0 +1 \/ 1 +256 \/ 256 +10\.8 MiB$/);
 
   await scene.ok("vale-ctl", "-d", "vale0:vi0");
   const lines = (await scene.ok("ports")).trimEnd().split("\n");
   assert.match(lines[1], /^vale0:vi1 +1 +persistent/);
-  assert.match(lines[2], /^vi0 {2,}persistent +0 +1 \/ 1 +256 \/ 256 +10\.4 MiB$/, "on no bridge");
+  assert.match(lines[2], /^vi0 {2,}persistent +0 +1 \/ 1 +256 \/ 256 +10\.8 MiB$/, "on no bridge");
   const stats = await scene.json<{ ports: { name: string }[] }>("stats");
   assert.deepEqual(stats.ports.map(({ name }) => name), ["vale0:vi1", "vi0"]);
 });

@@ -85,7 +85,7 @@ export function session(seed: string, isKernel: boolean): Step[] {
   step("-g nosuch", { err: "failed to obtain info for nosuch: No such device or address" });
   step(`-g ${v2}`, {
     out: [
-      "memsize:    18837504",
+      `memsize:    ${isKernel ? 18837504 : 19542016}`,
       "tx_slots:   256",
       "rx_slots:   512",
       "tx_rings:   2",
@@ -95,7 +95,7 @@ export function session(seed: string, isKernel: boolean): Step[] {
   });
   step(`-g ${none}:eph`, {
     out: [
-      "memsize:    42369024",
+      `memsize:    ${isKernel ? 42369024 : 43810816}`,
       "tx_slots:   1024",
       "rx_slots:   1024",
       "tx_rings:   1",

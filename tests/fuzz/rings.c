@@ -7,6 +7,8 @@
  */
 #include "fuzz.h"
 
+#include "engine/region.h"
+
 enum { RINGS_MAX = 16, ATTACKED = 6, SPOILED_FOR_GOOD = 1000 };
 
 struct attacked {
@@ -143,10 +145,10 @@ static void spoil_header(struct attacked *target, uint32_t i)
 static void spoil_buffer(struct attacked *target, uint32_t i)
 {
 	uint64_t offset = (uint64_t)((uint8_t *)target->ring[i] - target->port.base) +
-			  (uint64_t)target->buffers[i] + (2 + some(3000)) * 2048ull;
+			  (uint64_t)target->buffers[i] + (2 + some(3000)) * (uint64_t)BUFFER_STRIDE;
 	uint8_t *at;
 
-	if (offset > target->port.bytes - 2048)
+	if (offset > target->port.bytes - BUFFER_STRIDE)
 		return;
 	at = target->port.base + offset;
 	for (uint32_t k = some(64); k > 0; k--)

@@ -50,8 +50,8 @@ testNet("an interface has the rings that the kernel's emulated mode gives it", (
     return [Object.values(ringCounts), memoryId, ...rings];
   };
   const counts = [[1, 1, 1, 1], 1];
-  const tx = [false, 0, 1024, 2048, 0, 1023], rx = [false, 0, 1024, 2048, 0, 0];
-  const hostTx = [true, 1, 1024, 2048, 0, 1023], hostRx = [true, 1, 1024, 2048, 0, 0];
+  const tx = [false, 0, 1024, 2112, 0, 1023], rx = [false, 0, 1024, 2112, 0, 0];
+  const hostTx = [true, 1, 1024, 2112, 0, 1023], hostRx = [true, 1, 1024, 2112, 0, 0];
   assert.deepEqual(shape(open(scene)), [...counts, tx, rx]);
   assert.deepEqual(shape(open(scene, "^")), [...counts, hostTx, hostRx]);
   assert.deepEqual(shape(open(scene, "*")), [...counts, tx, hostTx, rx, hostRx]);
