@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An interface through packet sockets (packet(7)), which every driver and every kernel has: what
- * comes in is read from a ring that the kernel maps for us, what goes out is sent in batches.
+ * comes in is read from a ring that the kernel maps for us; what goes out: see packet_sender.h.
  *
  * The interface keeps its offloads. The virtio-net header in front of each frame tells what of them
  * is still to be done, by whoever receives it: another interface may do it as well. Of what is in
  * tunnels it tells too little: that is done here. A VLAN tag that the card has taken off is put back.
  */
-#define _GNU_SOURCE /* sendmmsg */
 #include "af_packet.h"
 
 #include <arpa/inet.h>
@@ -23,6 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "packet_sender.h"
 #include "tunnel.h"
 
 /* Since Linux 4.20; older headers lack it. */
@@ -42,8 +42,6 @@ enum {
 	BLOCKS_LEAST = 4, /* of a queue */
 	SLOTS_PER_BLOCK = BLOCK_BYTES / SLOT_BYTES,
 	LONG_QUEUE_BYTES = 32 << 20, /* for the longer ones, as the kernel counts them */
-	SEND_MESSAGES = 64,
-	SEND_BUFFER_BYTES = 4 << 20,
 	VLAN_BYTES = 4,
 	MACS_BYTES = 12,
 	HEADER_BYTES = sizeof(struct virtio_net_hdr),
@@ -53,7 +51,8 @@ enum {
 };
 
 struct queue {
-	int receiver, sender;
+	int receiver;
+	struct packet_sender sender;
 	uint8_t *ring;
 	uint32_t slots; /* of the ring */
 	uint32_t at; /* next slot to look at */
@@ -69,6 +68,7 @@ struct af_packet {
 	struct program_marks marks;
 	uint32_t host_index; /* of the host's side; 0: there is none */
 	int ingress, egress; /* links of programs; -1: not taken */
+	int watch; /* descriptor */
 	struct queue queues[DEVICE_QUEUES_MAX];
 };
 
@@ -249,74 +249,38 @@ static enum device_state af_packet_state(struct device *device)
 {
 	struct af_packet *packet = of(device);
 
+	link_seen(packet->watch); /* before the look: what changes later will be seen again */
 	for (uint32_t q = 0; q < device->queues; q++) {
 		int error = 0;
 		socklen_t bytes = sizeof(error);
 
 		getsockopt(packet->queues[q].receiver, SOL_SOCKET, SO_ERROR, &error, &bytes);
+		packet_sender_look(&packet->queues[q].sender, &packet->link);
 	}
 	return link_state(&packet->link);
 }
 
 /* ---- sending ---- */
 
-/* Of the parts from `first` on, those of one frame. */
-static uint32_t frame_parts(const struct device_part *parts, uint32_t first, uint32_t count)
-{
-	uint32_t end = first;
-
-	while (end + 1 < count && parts[end].more)
-		end++;
-	return end + 1 - first;
-}
-
-/* Whether a frame that was not taken is worth another try. */
-static int is_full(int error)
-{
-	return error == EAGAIN || error == ENOBUFS || error == ENOMEM || error == EINTR;
-}
-
 static int af_packet_send(struct device *device, uint32_t number, const struct device_part *parts,
 			  uint32_t count, uint64_t *lost)
 {
-	const struct queue *queue = &of(device)->queues[number];
-	struct mmsghdr messages[SEND_MESSAGES];
-	struct iovec vectors[SEND_MESSAGES * 8];
-	uint32_t done = 0;
+	struct af_packet *packet = of(device);
 
-	while (done < count) {
-		uint32_t frames = 0, used = 0, at = done;
-		int sent;
-
-		memset(messages, 0, sizeof(messages));
-		while (at < count && frames < SEND_MESSAGES) {
-			uint32_t pieces = frame_parts(parts, at, count);
-
-			if (used + pieces > sizeof(vectors) / sizeof(vectors[0]))
-				break;
-			messages[frames].msg_hdr.msg_iov = &vectors[used];
-			messages[frames].msg_hdr.msg_iovlen = pieces;
-			for (uint32_t i = 0; i < pieces; i++, at++)
-				vectors[used++] = (struct iovec){ (void *)(uintptr_t)parts[at].data,
-								  parts[at].length };
-			frames++;
-		}
-		sent = sendmmsg(queue->sender, messages, frames, MSG_DONTWAIT);
-		if (sent < 0 && is_full(errno))
-			return (int)done;
-		if (sent < 0) { /* the first: too long, or the interface is down or gone */
-			(*lost)++;
-			done += frame_parts(parts, done, count);
-		}
-		for (int i = 0; i < sent; i++)
-			done += (uint32_t)messages[i].msg_hdr.msg_iovlen;
-	}
-	return (int)done;
+	/* Whether frames are too long has to be known now, not when a thread sees to the change. */
+	if (link_changed(packet->watch))
+		packet_sender_look(&packet->queues[number].sender, &packet->link);
+	return packet_sender_send(&packet->queues[number].sender, parts, count, lost);
 }
 
 static int af_packet_fd(struct device *device, uint32_t number)
 {
 	return of(device)->queues[number].receiver;
+}
+
+static int af_packet_watch(struct device *device)
+{
+	return of(device)->watch;
 }
 
 /* ---- opening and closing ---- */
@@ -332,10 +296,10 @@ static void queue_close(struct queue *queue)
 	if (queue->ring)
 		munmap(queue->ring, (size_t)queue->slots * SLOT_BYTES);
 	close_fd(queue->receiver);
-	close_fd(queue->sender);
+	packet_sender_close(&queue->sender);
 	free(queue->scratch);
 	free(queue->tunneled);
-	*queue = (struct queue){ .receiver = -1, .sender = -1 };
+	*queue = (struct queue){ .receiver = -1, .sender = queue->sender };
 }
 
 static void af_packet_close(struct device *device)
@@ -347,6 +311,7 @@ static void af_packet_close(struct device *device)
 	/* Last: the host's stack hears nothing that the bridge has had. */
 	close_fd(packet->egress);
 	close_fd(packet->ingress);
+	close_fd(packet->watch);
 	link_release(&packet->link);
 	free(packet);
 }
@@ -498,23 +463,6 @@ static int share_out(const struct af_packet *packet, int fd, uint32_t number, ui
 	return is_card ? set(fd, PACKET_FANOUT_DATA, &less_one, sizeof(less_one)) : 0;
 }
 
-static int open_sender(const struct af_packet *packet, struct queue *queue, uint32_t mark)
-{
-	const int bytes = SEND_BUFFER_BYTES, one = 1;
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -errno;
-	queue->sender = fd;
-	if (setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0)
-		return -errno;
-	/* As much as is allowed. */
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
-	if (set(fd, PACKET_VNET_HDR, &one, sizeof(one)) < 0)
-		return -errno;
-	return bind_to(fd, packet->link.index, 0);
-}
-
 /* All that need not be undone in an order. */
 static int open_queues(struct af_packet *packet, const struct program_marks *marks)
 {
@@ -526,7 +474,7 @@ static int open_queues(struct af_packet *packet, const struct program_marks *mar
 		queue->scratch = malloc(SCRATCH_BYTES);
 		if (!queue->scratch)
 			return -ENOMEM;
-		rc = open_sender(packet, queue, marks->sent + q);
+		rc = packet_sender_open(&queue->sender, &packet->link, q, marks->sent + q);
 		if (rc == 0)
 			rc = open_receiver(packet, queue);
 	}
@@ -562,6 +510,7 @@ static const struct device_ops operations = {
 	.receive = af_packet_receive,
 	.send = af_packet_send,
 	.fd = af_packet_fd,
+	.watch = af_packet_watch,
 	.state = af_packet_state,
 	.take = af_packet_take,
 	.close = af_packet_close,
@@ -577,14 +526,19 @@ int af_packet_open(const struct link *link, uint32_t queues, uint32_t host_index
 		return -ENOMEM;
 	packet->device = (struct device){ .ops = &operations,
 					   .queues = queues,
+					   .sends_apart = 1,
 					   .header_bytes = HEADER_BYTES };
 	packet->link = *link;
 	packet->marks = *marks;
 	packet->host_index = host_index;
-	packet->ingress = packet->egress = -1;
-	for (uint32_t q = 0; q < DEVICE_QUEUES_MAX; q++)
-		packet->queues[q].receiver = packet->queues[q].sender = -1;
-	rc = open_queues(packet, marks);
+	packet->ingress = packet->egress = packet->watch = -1;
+	for (uint32_t q = 0; q < DEVICE_QUEUES_MAX; q++) {
+		packet->queues[q].receiver = -1;
+		packet_sender_none(&packet->queues[q].sender);
+	}
+	rc = packet->watch = link_watch();
+	if (rc >= 0)
+		rc = open_queues(packet, marks);
 	if (rc == 0)
 		rc = af_packet_take(&packet->device, 1, 1);
 	if (rc == 0)

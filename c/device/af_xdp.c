@@ -284,7 +284,8 @@ static int make(const struct link *link, uint32_t queues, struct af_xdp **out)
 
 	if (!af_xdp)
 		return -ENOMEM;
-	af_xdp->device = (struct device){ .ops = &operations, .queues = queues };
+	af_xdp->device =
+		(struct device){ .ops = &operations, .queues = queues, .sends_apart = 1 };
 	af_xdp->link = *link;
 	af_xdp->mtu = link->mtu;
 	af_xdp->sockets = has.most;

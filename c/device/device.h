@@ -67,6 +67,7 @@ struct device {
 	 * is left to do on it. 0: there is none, and frames are whole.
 	 */
 	uint32_t header_bytes;
+	uint32_t sends_apart; /* one thread may be in send() while another is in receive() */
 	uint32_t tells_room; /* its fd is ready to write (POLLOUT) when the device takes more */
 };
 

@@ -116,6 +116,13 @@ int link_is_virtual(const struct link *link)
 	       strcmp(driver.driver, "tun") == 0;
 }
 
+int link_is_veth(const struct link *link)
+{
+	struct ethtool_drvinfo driver = { .cmd = ETHTOOL_GDRVINFO };
+
+	return ask_driver(link, &driver) == 0 && strcmp(driver.driver, "veth") == 0;
+}
+
 static uint32_t at_least_one(uint32_t number)
 {
 	return number ? number : 1;

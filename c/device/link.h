@@ -34,6 +34,7 @@ struct link_queues {
 struct link_queues link_queues(const struct link *link);
 /* Whether it is no card: veth, a bridge, a TAP interface. */
 int link_is_virtual(const struct link *link);
+int link_is_veth(const struct link *link);
 
 enum link_offload {
 	LINK_TAKES_TAGS_OFF = 1, /* rxvlan */

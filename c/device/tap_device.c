@@ -208,7 +208,7 @@ static int make(const char *name, char *actual, struct tap **out)
 
 	if (!tap)
 		return -ENOMEM;
-	tap->device = (struct device){ .ops = &operations, .queues = 1 };
+	tap->device = (struct device){ .ops = &operations, .queues = 1, .sends_apart = 1 };
 	tap->from_host = tap->to_host = tap->fd = tap->watch = tap->drops.fd = -1;
 	tap->area = malloc(AREA_BYTES);
 	if (tap->area)

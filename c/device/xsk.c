@@ -225,7 +225,9 @@ static int kick(struct xsk *xsk, uint64_t *lost)
 	return 0;
 }
 
-static uint32_t frame_bytes(const struct device_part *parts, uint32_t count, uint32_t *pieces)
+/* Without its header; there is more than that. */
+static uint32_t frame_bytes(const struct xsk *xsk, const struct device_part *parts, uint32_t count,
+			    uint32_t *pieces)
 {
 	uint32_t bytes = 0, i = 0;
 
@@ -233,7 +235,17 @@ static uint32_t frame_bytes(const struct device_part *parts, uint32_t count, uin
 		bytes += parts[i].length;
 	while (parts[i++].more && i < count);
 	*pieces = i;
-	return bytes;
+	return bytes - xsk->shape.header_bytes;
+}
+
+/* Where in its first parts a frame begins: behind its header. */
+static const struct device_part *frame_start(const struct xsk *xsk,
+					     const struct device_part *parts, uint32_t *offset)
+{
+	*offset = xsk->shape.header_bytes;
+	for (; *offset >= parts->length; parts++)
+		*offset -= parts->length;
+	return parts;
 }
 
 uint32_t xsk_frames(const struct device_part *parts, uint32_t count)
@@ -245,10 +257,13 @@ uint32_t xsk_frames(const struct device_part *parts, uint32_t count)
 	return frames;
 }
 
-static int is_tagged(const struct device_part *part)
+static int is_tagged(const struct xsk *xsk, const struct device_part *parts)
 {
-	uint32_t type = part->length >= 14 ? (uint32_t)part->data[12] << 8 | part->data[13] : 0;
+	uint32_t at, type = 0;
+	const struct device_part *part = frame_start(xsk, parts, &at);
 
+	if (part->length >= at + 14)
+		type = (uint32_t)part->data[at + 12] << 8 | part->data[at + 13];
 	return type == 0x8100 || type == 0x88a8;
 }
 
@@ -256,8 +271,9 @@ static int is_tagged(const struct device_part *part)
 static void put(struct xsk *xsk, const struct device_part *parts, uint32_t bytes, uint32_t number,
 		uint32_t origin)
 {
-	uint32_t offset = 0; /* in the part */
+	uint32_t offset; /* in the part */
 
+	parts = frame_start(xsk, parts, &offset);
 	while (bytes) {
 		uint64_t chunk = xsk->idle[--xsk->idle_count];
 		uint32_t size = bytes < xsk->chunk_bytes ? bytes : xsk->chunk_bytes, filled = 0;
@@ -294,9 +310,9 @@ static uint32_t put_all(struct xsk *xsk, const struct device_part *parts, uint32
 	uint32_t room = xsk->send.mask + 1 - (producer - load(xsk->send.consumer));
 
 	while (done < count) {
-		uint32_t pieces, bytes = frame_bytes(&parts[done], count - done, &pieces);
+		uint32_t pieces, bytes = frame_bytes(xsk, &parts[done], count - done, &pieces);
 		uint32_t chunks = (bytes + xsk->chunk_bytes - 1) / xsk->chunk_bytes;
-		uint32_t limit = longest + (is_tagged(&parts[done]) ? TAG_BYTES : 0);
+		uint32_t limit = longest + (is_tagged(xsk, &parts[done]) ? TAG_BYTES : 0);
 
 		if (bytes > limit || chunks > (xsk->shape.can_split ? CHUNKS_PER_FRAME : 1)) {
 			if (done == first) {
@@ -351,13 +367,18 @@ static int set(int fd, int option, const void *value, socklen_t bytes)
 }
 
 /* The first half is for receiving, the other to send from. */
+static uint64_t memory_bytes(const struct xsk *xsk)
+{
+	return (xsk->shape.only_sends ? 1ull : 2ull) * xsk->shape.chunks * xsk->chunk_bytes;
+}
+
 static int make_memory(struct xsk *xsk)
 {
 	const struct xsk_shape *shape = &xsk->shape;
 	struct xdp_umem_reg area = { .chunk_size = xsk->chunk_bytes };
 	void *memory;
 
-	area.len = 2ull * shape->chunks * xsk->chunk_bytes;
+	area.len = memory_bytes(xsk);
 	memory = mmap(NULL, area.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
@@ -368,10 +389,30 @@ static int make_memory(struct xsk *xsk)
 	if (!xsk->idle || !xsk->origins)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < shape->chunks; i++)
-		xsk->idle[xsk->idle_count++] = (uint64_t)(shape->chunks + i) * xsk->chunk_bytes;
+		xsk->idle[xsk->idle_count++] = area.len - (uint64_t)(i + 1) * xsk->chunk_bytes;
 	return set(xsk->fd, XDP_UMEM_REG, &area, sizeof(area));
 }
 
+static int make_receive_rings(struct xsk *xsk, const struct xdp_mmap_offsets *offsets)
+{
+	const uint32_t entries = xsk->shape.chunks;
+	int fd = xsk->fd, rc = set(fd, XDP_RX_RING, &entries, sizeof(entries));
+
+	if (rc == 0)
+		rc = map_ring(fd, XDP_UMEM_PGOFF_FILL_RING, &offsets->fr, entries,
+			      sizeof(uint64_t), &xsk->fill);
+	if (rc == 0)
+		rc = map_ring(fd, XDP_PGOFF_RX_RING, &offsets->rx, entries,
+			      sizeof(struct xdp_desc), &xsk->receive);
+	if (rc < 0)
+		return rc;
+	for (uint32_t i = 0; i < entries; i++)
+		*address_at(&xsk->fill, i) = (uint64_t)i * xsk->chunk_bytes;
+	store(xsk->fill.producer, entries);
+	return 0;
+}
+
+/* Without a fill ring, too, it would not be taken. */
 static int make_rings(struct xsk *xsk)
 {
 	const uint32_t entries = xsk->shape.chunks;
@@ -382,29 +423,16 @@ static int make_rings(struct xsk *xsk)
 	if (rc == 0)
 		rc = set(fd, XDP_UMEM_COMPLETION_RING, &entries, sizeof(entries));
 	if (rc == 0)
-		rc = set(fd, XDP_RX_RING, &entries, sizeof(entries));
-	if (rc == 0)
 		rc = set(fd, XDP_TX_RING, &entries, sizeof(entries));
 	if (rc == 0 && getsockopt(fd, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &bytes) < 0)
 		rc = -errno;
 	if (rc == 0)
-		rc = map_ring(fd, XDP_UMEM_PGOFF_FILL_RING, &offsets.fr, entries,
-			      sizeof(uint64_t), &xsk->fill);
-	if (rc == 0)
 		rc = map_ring(fd, XDP_UMEM_PGOFF_COMPLETION_RING, &offsets.cr, entries,
 			      sizeof(uint64_t), &xsk->done);
 	if (rc == 0)
-		rc = map_ring(fd, XDP_PGOFF_RX_RING, &offsets.rx, entries,
-			      sizeof(struct xdp_desc), &xsk->receive);
-	if (rc == 0)
 		rc = map_ring(fd, XDP_PGOFF_TX_RING, &offsets.tx, entries,
 			      sizeof(struct xdp_desc), &xsk->send);
-	if (rc < 0)
-		return rc;
-	for (uint32_t i = 0; i < entries; i++)
-		*address_at(&xsk->fill, i) = (uint64_t)i * xsk->chunk_bytes;
-	store(xsk->fill.producer, entries);
-	return 0;
+	return rc < 0 || xsk->shape.only_sends ? rc : make_receive_rings(xsk, &offsets);
 }
 
 static int bind_to(const struct xsk *xsk)
@@ -466,7 +494,7 @@ void xsk_close(struct xsk *xsk)
 	unmap_ring(&xsk->send);
 	unmap_ring(&xsk->done);
 	if (xsk->memory)
-		munmap(xsk->memory, 2ull * xsk->shape.chunks * xsk->chunk_bytes);
+		munmap(xsk->memory, memory_bytes(xsk));
 	free(xsk->idle);
 	free(xsk->origins);
 	pthread_mutex_destroy(&xsk->sending);

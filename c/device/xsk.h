@@ -29,6 +29,8 @@ struct xsk_shape {
 	uint32_t flags; /* XDP_ZEROCOPY or XDP_COPY */
 	int can_split; /* frames may lie in several chunks */
 	int is_shared; /* other queues' threads send through it, too */
+	int only_sends; /* its memory is for that only, and frames are not split */
+	uint32_t header_bytes; /* in front of what it is given to send, and not sent */
 };
 
 struct xsk {
