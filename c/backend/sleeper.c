@@ -55,7 +55,7 @@ int sleeper_enter(struct sleepers *sleepers, struct sleeper *sleeper)
 	int rc = 0;
 
 	pthread_mutex_lock(&sleepers->lock);
-	sleeper->waiter.event_fd = sleepers->spare_event_fd;
+	sleeper->waiter = (struct waiter){ .event_fd = sleepers->spare_event_fd };
 	sleepers->spare_event_fd = -1;
 	if (sleeper->waiter.event_fd < 0)
 		sleeper->waiter.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -113,8 +113,9 @@ int bridge_forward_allowed(void);
 int bridge_forward(struct ring *ring, uint32_t head);
 /*
  * The same for frames that lie in no slot: whole ones, with the port's virtio-net header in front,
- * which are cut into fragments of the size of the ring's buffers. Takes `busy` itself; the caller has asked whether it may.
+ * which are cut into fragments of the size of the ring's buffers. Takes `busy` itself; the caller
+ * has asked whether it may. Forwards one batch; returns how many frames that were.
  */
-int bridge_forward_frames(struct ring *ring, const struct fragment *frames, uint32_t count);
+uint32_t bridge_forward_frames(struct ring *ring, const struct fragment *frames, uint32_t count);
 
 #endif

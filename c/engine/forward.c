@@ -567,31 +567,25 @@ int bridge_forward(struct ring *ring, uint32_t head)
 	return rc;
 }
 
-int bridge_forward_frames(struct ring *ring, const struct fragment *frames, uint32_t count)
+uint32_t bridge_forward_frames(struct ring *ring, const struct fragment *frames, uint32_t count)
 {
 	struct batch *batch = batch_mine();
 	struct bridge_view *view;
-	uint32_t at = 0;
-	int rc = 0;
+	uint64_t bytes;
+	uint32_t taken;
 
 	spin_lock(&ring->busy);
-	if (__builtin_expect(read_once(&ring->monitored), 0))
-		monitors_copy_frames(ring, frames, count);
 	view = view_enter(ring, batch);
 	batch->in_use = 1;
 	batch->header_bytes = read_once(&ring->port->header_bytes);
-	while (at < count) {
-		uint64_t bytes;
-		uint32_t taken = gather_frames(ring, batch, frames + at, count - at, &bytes);
-
-		at += taken;
-		count_add(&ring->packets, taken);
-		count_add(&ring->bytes, bytes);
-		if (forward_batch(&view, ring, batch) < 0)
-			rc = -ECANCELED;
-	}
+	taken = gather_frames(ring, batch, frames, count, &bytes);
+	if (__builtin_expect(read_once(&ring->monitored), 0))
+		monitors_copy_frames(ring, frames, taken);
+	count_add(&ring->packets, taken);
+	count_add(&ring->bytes, bytes);
+	forward_batch(&view, ring, batch); /* what a lookup that failed has cost is counted */
 	batch->in_use = 0;
 	view_leave(batch);
 	spin_unlock(&ring->busy);
-	return rc;
+	return taken;
 }

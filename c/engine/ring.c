@@ -70,18 +70,22 @@ static int somebody_sleeps(struct ring *ring)
 					 : &ring->waiting) != 0;
 }
 
-static void wake_all(struct ring *ring, void (*wake)(struct waiter *waiter))
+static void wake_all(struct ring *ring, void (*wake)(struct waiter *waiter), int is_soon)
 {
 	spin_lock(&ring->waiting_lock);
-	for (struct waiter_link *link = ring->waiters; link; link = link->next)
-		wake(link->waiter);
+	for (struct waiter_link *link = ring->waiters; link; link = link->next) {
+		struct waiter *waiter = link->waiter;
+
+		if (!is_soon || !waiter->take_over || !waiter->take_over(waiter))
+			wake(waiter);
+	}
 	spin_unlock(&ring->waiting_lock);
 }
 
 void ring_notify(struct ring *ring)
 {
 	if (somebody_sleeps(ring))
-		wake_all(ring, ring->port->engine->host->wake);
+		wake_all(ring, ring->port->engine->host->wake, 0);
 }
 
 void ring_notify_soon(struct ring *ring)
@@ -92,7 +96,10 @@ void ring_notify_soon(struct ring *ring)
 	if (!somebody_sleeps(ring))
 		return;
 	filled = ring_distance(ring, read_once(&ring->hwcur), read_once(&ring->hwtail));
-	wake_all(ring, host->wake_soon && filled < ring->slots / 2 ? host->wake_soon : host->wake);
+	if (filled < ring->slots / 2)
+		wake_all(ring, host->wake_soon ? host->wake_soon : host->wake, 1);
+	else
+		wake_all(ring, host->wake, 0);
 }
 
 void waiter_enter(struct waiter_link *link, struct ring *ring, struct waiter *waiter)

@@ -18,6 +18,11 @@ struct waiter { /* the host's */
 	struct wakeups *put_off; /* by whom; NULL: it is not */
 	struct waiter *next_put_off;
 	uint32_t ringing; /* threads that wake it, after having put it off */
+	/*
+	 * Asked first, with the ring locked, by who would wake it for packets that are few. 1: the
+	 * calling thread does itself what it would have been woken for, soon. NULL: it cannot.
+	 */
+	int (*take_over)(struct waiter *waiter);
 };
 
 /*
