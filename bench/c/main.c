@@ -5,6 +5,7 @@
  * bench SCENE ARGUMENT ...     the same with several processes; prints one or more figures
  * bench rounds ROW COUNT       runs so many rounds in bench_rounds(), for tools that count what a
  *                              function does, as callgrind; prints how many packets that were
+ * bench cross INTERFACE OTHER  carries frames between the two until it is ended
  * bench memory SLOTS PORTS     opens so many ports and prints what one took
  * With BENCH_PIN=0 in the environment threads are not bound to CPUs.
  */
@@ -114,11 +115,13 @@ int main(int argc, char **argv)
 		bench_memory((uint32_t)atoi(argv[2]), (uint32_t)atoi(argv[3]));
 		return 0;
 	}
+	if (argc == 4 && !strcmp(argv[1], "cross"))
+		bench_cross(argv[2], argv[3]);
 	if (argc == 4 && !strcmp(argv[1], "rounds"))
 		return rounds(argv[2], (uint32_t)atoi(argv[3]));
 	if (argc == 2 || argc == 3)
 		return measure(argv[1], argc == 3 ? (uint32_t)atoi(argv[2]) : 1);
 	fprintf(stderr, "usage: bench ROW [THREADS] | bench SCENE ... | bench rounds ROW COUNT | "
-			"bench memory SLOTS PORTS\n");
+			"bench cross INTERFACE OTHER | bench memory SLOTS PORTS\n");
 	return 2;
 }

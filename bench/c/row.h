@@ -77,4 +77,7 @@ extern const struct bench_scene bench_daemon_scenes[], bench_frame_scenes[], ben
 /* Memory that a port of so many slots a ring touches when it is opened; prints one JSON line. */
 void bench_memory(uint32_t slots, uint32_t ports);
 
+/* Carries frames between two interfaces, for ever. Prints "attached" before. */
+void bench_cross(const char *a, const char *b);
+
 #endif

@@ -13,11 +13,13 @@ export type JoinKind =
   | "cable" // nothing: both ends of one veth
   | "linux_bridge"
   | "valet.af_packet"
+  | "valet.af_packet.poll" // its threads look all the time, on the last CPU
   | "valet.af_xdp"
   | "valet.tap"
   | "vde_switch"
   | "ovs"
-  | "ovs_dpdk";
+  | "ovs_dpdk"
+  | "floor"; // no switch: a loop that carries frames from one to the other
 
 /** Two hosts that are joined. */
 export interface Join extends AsyncDisposable {
@@ -30,7 +32,9 @@ export interface Join extends AsyncDisposable {
 /** Why hosts cannot be joined so on this machine, in words; undefined: they can. */
 export function joinProblem(kind: JoinKind): string | undefined {
   if (Deno.uid() !== 0) return "only root can make network namespaces";
-  for (const [tool, name] of [["ip", "iproute2"], ["ping", "iputils-ping"]]) {
+  for (
+    const [tool, name] of [["ip", "iproute2"], ["ping", "iputils-ping"], ["taskset", "util-linux"]]
+  ) {
     if (!hasProgram(tool)) return `there is no ${tool} (Debian: ${name})`;
   }
   if (kind === "vde_switch" && !hasProgram("vde_switch")) {
@@ -75,6 +79,7 @@ async function joinHosts(
   if (kind === "vde_switch") return await joinByVde(hosts, stack);
   if (kind !== "valet.tap") await hosts.linkByVeth();
   if (kind === "ovs" || kind === "ovs_dpdk") return await joinByOvs(kind, hosts.middle, stack);
+  if (kind === "floor") return await joinByLoop(hosts, built, stack);
   return await joinByValet(kind.slice("valet.".length), hosts, built, stack);
 }
 
@@ -103,6 +108,19 @@ async function joinByValet(
       VALET_LIB: built.library,
     }),
   );
+  return await attached(service);
+}
+
+async function joinByLoop(
+  hosts: Hosts,
+  built: Built,
+  stack: AsyncDisposableStack,
+): Promise<Service> {
+  const command = hosts.inside(hosts.middle, built.program, "cross", "p0", "p1");
+  return await attached(stack.use(new Service(command)));
+}
+
+async function attached(service: Service): Promise<Service> {
   const [line] = await service.prints(/^.+$/m);
   if (line !== "attached") throw new Error(line);
   return service;

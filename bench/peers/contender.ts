@@ -5,10 +5,12 @@ import { type Join, join, type JoinKind } from "../net/join.ts";
 import type { Service } from "../net/service.ts";
 import type { Measurable } from "../round.ts";
 import { Subject, type Surroundings } from "../subject.ts";
-import { cpuMicroseconds, threadNamed } from "./thread.ts";
+import { bindTo, cpuMicroseconds, threadNamed } from "./thread.ts";
 
 /** Shortest time that a peer is watched: asking it for its counters takes some milliseconds. */
 const LEAST_MS = 200;
+/** Until all threads of one that was stopped run again. */
+const SETTLE_MS = 20;
 
 /** A program with one thread that forwards, or waits in a loop, all the time. */
 export class Polling implements Measurable {
@@ -46,7 +48,7 @@ export class Polling implements Measurable {
   async measure(milliseconds: number): Promise<number[]> {
     this.#resume();
     try {
-      await sleep(10); // until all of its threads run again
+      await sleep(SETTLE_MS);
       const start = await this.#look();
       await sleep(Math.max(milliseconds, LEAST_MS));
       const end = await this.#look();
@@ -98,6 +100,17 @@ export interface PollingOptions {
   clock: "cpu" | "wall";
 }
 
+/** What flows, and where. */
+export interface FlowOptions {
+  /** Bytes of each frame. */
+  bytes: number;
+  /**
+   * The CPU of who sends, and that of all threads of the switch. The kernel's part of it runs where
+   * it is called from.
+   */
+  cpus: { sender: number; switch: number };
+}
+
 /** Two hosts that something joins: one sends frames as fast as it can, the other's interface counts. */
 export class Flow implements Measurable {
   readonly name: string;
@@ -112,16 +125,18 @@ export class Flow implements Measurable {
   }
 
   /** Joins two hosts, for frames of so many bytes. */
-  static async start(kind: JoinKind, bytes: number, surroundings: Surroundings): Promise<Flow> {
+  static async start(
+    kind: JoinKind,
+    { bytes, cpus }: FlowOptions,
+    surroundings: Surroundings,
+  ): Promise<Flow> {
     const joined = await join(kind, surroundings.built);
     const { hosts } = joined;
+    if (joined.switch !== undefined) await bindTo(joined.switch.pid, cpus.switch);
     const mac = await hosts.mac(hosts.blue);
     const scene = { scene: "frames", args: [hosts.red.device, mac, `${bytes}`] };
-    return new Flow(
-      kind,
-      joined,
-      new Subject(scene, { ...surroundings, prefix: hosts.inside(hosts.red) }),
-    );
+    const prefix = ["taskset", "-c", `${cpus.sender}`, ...hosts.inside(hosts.red)];
+    return new Flow(kind, joined, new Subject(scene, { ...surroundings, prefix }));
   }
 
   /** Millions of frames a second, of time that passes. */
@@ -130,6 +145,7 @@ export class Flow implements Measurable {
     const length = Math.max(milliseconds, LEAST_MS);
     service?.resume();
     try {
+      if (service !== undefined) await sleep(SETTLE_MS);
       // Counted before and after, however long looking takes on a busy machine
       const before = await hosts.received(hosts.blue);
       await this.#sender.measure(length);

@@ -4,7 +4,7 @@ import { type JoinKind, joinProblem } from "../net/join.ts";
 import { temporaryFolder } from "../net/temporary.ts";
 import type { Measurable } from "../round.ts";
 import { Subject, type Surroundings } from "../subject.ts";
-import { Flow, Polling } from "./contender.ts";
+import { Flow, type FlowOptions, Polling } from "./contender.ts";
 import { Hugepages } from "./hugepages.ts";
 import { Ovs, ovsMissing } from "./ovs.ts";
 import { OVS_PAGES } from "./ovs_join.ts";
@@ -152,12 +152,12 @@ function ovsOnVhost(bytes: number): Peer {
   };
 }
 
-function joined(name: JoinKind, bytes: number, about: string): Peer {
+function joined(name: JoinKind, options: FlowOptions, about: string): Peer {
   return {
     name,
     about,
     problem: () => joinProblem(name),
-    start: (surroundings) => Flow.start(name, bytes, surroundings),
+    start: (surroundings) => Flow.start(name, options, surroundings),
   };
 }
 
@@ -195,21 +195,45 @@ function betweenProcesses(bytes: 60 | 1500): Group {
   };
 }
 
+/** Valet's, and others that need a thread or none. */
+function joins(options: FlowOptions): Peer[] {
+  const peer = (name: JoinKind, about: string): Peer => joined(name, options, about);
+  return [
+    peer("linux_bridge", "Linux's bridge over veth"),
+    peer("valet.af_xdp", "valet over veth with AF_XDP"),
+    peer("valet.af_packet", "valet over veth with AF_PACKET"),
+    peer("valet.tap", "valet over TAP"),
+    peer("ovs", "Open vSwitch over veth, userspace datapath"),
+    peer("ovs_dpdk", "the same with DPDK's net_af_packet, whose thread polls"),
+    peer("vde_switch", "vde_switch over TAP"),
+    peer("floor", "no switch: a loop that reads AF_PACKET's ring and sends through AF_XDP"),
+  ];
+}
+
+const HOW = "from one network namespace to another, sent by sendmmsg() of 64 on a packet socket; " +
+  "time that passes counts";
+
 function betweenHosts(bytes: 60 | 1500): Group {
+  const options = { bytes, cpus: { sender: Math.max(lastCpu() - 1, 0), switch: lastCpu() } };
+  const peer = (name: JoinKind, about: string): Peer => joined(name, options, about);
   return {
     name: `hosts.${bytes}`,
-    about: "from one network namespace to another, sent by sendmmsg() of 64 on a packet socket; " +
-      "time that passes counts, on all CPUs",
-    limit: joined("cable", bytes, "no switch: both are ends of one veth"),
+    about: `${HOW}; the sender has a CPU, and the switch another`,
+    limit: peer("cable", "no switch: both are ends of one veth"),
     peers: [
-      joined("linux_bridge", bytes, "Linux's bridge over veth"),
-      joined("valet.af_xdp", bytes, "valet over veth with AF_XDP"),
-      joined("valet.af_packet", bytes, "valet over veth with AF_PACKET"),
-      joined("valet.tap", bytes, "valet over TAP"),
-      joined("ovs", bytes, "Open vSwitch over veth, userspace datapath"),
-      joined("ovs_dpdk", bytes, "the same with DPDK's net_af_packet"),
-      joined("vde_switch", bytes, "vde_switch over TAP"),
+      ...joins(options),
+      peer("valet.af_packet.poll", "valet over veth with AF_PACKET, polling"),
     ],
+  };
+}
+
+function betweenHostsOnOneCpu(bytes: 60 | 1500): Group {
+  const options = { bytes, cpus: { sender: lastCpu(), switch: lastCpu() } };
+  return {
+    name: `hosts1.${bytes}`,
+    about: `${HOW}; sender and switch share one CPU`,
+    limit: joined("cable", options, "no switch: both are ends of one veth"),
+    peers: joins(options),
   };
 }
 
@@ -247,7 +271,7 @@ function withPktGen(program: string, bytes: 60 | 1500): Group {
 
 /** All groups; those with pkt-gen only when it is told where it is. */
 export function groups(pktGen?: string): readonly Group[] {
-  const all = [inMemory, betweenProcesses, betweenHosts];
+  const all = [inMemory, betweenProcesses, betweenHosts, betweenHostsOnOneCpu];
   if (pktGen !== undefined) all.push((bytes) => withPktGen(pktGen, bytes));
   return all.flatMap((group) => BYTES.map(group));
 }

@@ -1,6 +1,7 @@
 /** A thread of another process: which CPU it is on, and how much of it it has had. */
 
 import { availableParallelism } from "node:os";
+import { run } from "../net/command.ts";
 
 /** The CPU that the benchmark's own threads are bound to as well. */
 export function lastCpu(): number {
@@ -13,6 +14,11 @@ export function threadNamed(pid: number, pattern: RegExp): number | undefined {
     if (pattern.test(Deno.readTextFileSync(`/proc/${pid}/task/${name}/comm`))) return Number(name);
   }
   return undefined;
+}
+
+/** Binds all of a process's threads to one CPU. */
+export async function bindTo(pid: number, cpu: number): Promise<void> {
+  await run("taskset", "-a", "-c", "-p", `${cpu}`, `${pid}`);
 }
 
 /** Microseconds of CPU time that a thread has had. */
