@@ -135,7 +135,7 @@ s.send(b"\\xff" * 6 + b"\\2" * 6 + b"\\x88\\xb5" + b"\\0" * 46)`,
   const word = (slot: number) => (ring.offset + 256) / 4 + 4 * slot;
   let sum = await spoil((slot) => ring.setLength(slot, 13));
   await until("too short", () => port.counters().drops.tooShort === sum);
-  sum = await spoil((slot) => ring.region.u16[word(slot) * 2 + 2] = 2049);
+  sum = await spoil((slot) => ring.region.u16[word(slot) * 2 + 2] = ring.bufferSize + 1);
   await until("too long", () => port.counters().drops.tooLong === sum);
   const buffers: number[] = [];
   sum = await spoil((slot) => {
