@@ -141,8 +141,11 @@ static uint32_t describe(const struct netmap_ring *ring, struct valet_received *
 	uint32_t here = slots - slot < count ? slots - slot : count;
 
 	if (!describe_plain(ring, received, slot, 0, here) ||
-	    !describe_plain(ring, received, 0, here, count))
+	    !describe_plain(ring, received, 0, here, count)) {
+		if (received->count < count)
+			received->count = count; /* so much was written, and may mean nothing */
 		return describe_slots(ring, received, slot, tail, limit);
+	}
 	received->first = slot + count < slots ? slot + count : slot + count - slots;
 	return count;
 }

@@ -265,4 +265,8 @@ Deno.test("valet_receive() looks at no slot that a ring has not, whatever stands
   assert.equal(look(5, 4), 7);
   assert.equal(look(5, 4, 3), 3);
   assert.equal(look(5, 4, -1), 7, "as many as there is room for, at most");
+  words[RING.size / 4 + 1] = 0; // an empty slot in between
+  const table = received(256);
+  assert.equal(functions.valet_receive(0, ring, table), 6);
+  assert.deepEqual([...table.subarray(8 + 256, 8 + 2 * 256)], Array(256).fill(0));
 });
