@@ -53,12 +53,19 @@ COPY_INLINE void copy_line(uint8_t *to, const uint8_t *from)
 /*
  * A frame of more than a line. At 1500 bytes 13 % faster than memcpy() where that moves 16 bytes at a
  * time. `rep movsb`, which is what memcpy() does with long blocks, took 20 % longer, and four lines a
- * turn are no faster.
+ * turn are no faster. A long frame's first eight lines are asked for at once, or the first stores wait
+ * one after the other: +27 % for a flood of 1500 bytes to 3 ports, 0 to 9 % to one, by where memory
+ * happens to lie. Asking for all 24 is 25 % slower.
  */
+enum { LONG_BYTES = 1024, ASK_BYTES = 8 * 64 };
+
 COPY_INLINE void copy_lines(uint8_t *to, const uint8_t *from, uint32_t length)
 {
-	uint64_t last = length < 1024 ? (length - 1) & ~63u : length - 64;
+	uint64_t last = length < LONG_BYTES ? (length - 1) & ~63u : length - 64;
 
+	if (length >= LONG_BYTES)
+		for (uint64_t at = 0; at < ASK_BYTES; at += 64)
+			__builtin_prefetch(to + at, 1);
 	for (uint64_t at = 0; at < last; at += 64)
 		copy_line(to + at, from + at);
 	copy_line(to + last, from + last);
