@@ -120,7 +120,10 @@ const HOOKS: readonly RateRow[] = [
     ),
     goal: ofLearning(0.5),
   },
-  hook("engine.hook.batch.60", "batch", "the same as a function of a batch"),
+  {
+    ...hook("engine.hook.batch.60", "batch", "the same as a function of a batch, by their numbers"),
+    goal: ofLearning(0.5),
+  },
   {
     ...hook(
       "engine.hook.compiled.60",

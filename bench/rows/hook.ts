@@ -26,7 +26,7 @@ function nextPort(packet: LookupPacket): number {
 function nextPorts(batch: LookupBatch): void {
   const next = batch.source + 1;
   for (let i = 0; i < batch.length; i++) {
-    batch.setDestination(i, batch.packet(i).etherType === 0x0800 ? next : BROADCAST);
+    batch.setDestination(i, batch.etherTypeOf(i) === 0x0800 ? next : BROADCAST);
   }
 }
 

@@ -67,7 +67,7 @@ export function useBatchLookup(bridge: Bridge): void {
   bridge.setLookup((batch) => {
     const next = batch.source + 1;
     for (let i = 0; i < batch.length; i++) {
-      const isIpv4 = batch.packet(i).etherType === EtherType.IPV4;
+      const isIpv4 = batch.etherTypeOf(i) === EtherType.IPV4;
       batch.setDestination(i, isIpv4 ? next : BROADCAST);
     }
   }, { batch: true });

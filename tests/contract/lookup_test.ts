@@ -363,6 +363,35 @@ forEachBackend((backend) => {
     assertDrops(a, { lookup: 300 });
   });
 
+  backend.test("a batch reads its packets by their numbers", ENGINE_ONLY, (scene) => {
+    const [a] = scene.ports(2);
+    const read: number[][] = [];
+    scene.bridge.setLookup((batch) => {
+      for (let i = 0; i < batch.length; i++) {
+        const end = Math.min(batch.lengthOf(i), scene.bufferBytes), packet = batch.packet(i);
+        read.push([batch.lengthOf(i), batch.u32(i, TAG), batch.etherTypeOf(i)]);
+        for (const at of [-4, -1, 0, 5, end - 4, end - 3, end - 2, end - 1, end, 1e9, NaN]) {
+          const expected = [packet.u8(at), packet.u16(at), packet.u32(at)];
+          assert.deepEqual([batch.u8(i, at), batch.u16(i, at), batch.u32(i, at)], expected);
+        }
+        assert.equal(batch.etherTypeOf(i), packet.etherType);
+        assert.equal(batch.lengthOf(i), packet.length);
+      }
+      for (const index of [-1, batch.length, 0.5, NaN]) {
+        assert.throws(() => batch.lengthOf(index), RangeError);
+        assert.throws(() => batch.u8(index, 0), RangeError);
+        assert.throws(() => batch.u16(index, 0), RangeError);
+        assert.throws(() => batch.u32(index, 0), RangeError);
+        assert.throws(() => batch.etherTypeOf(index), RangeError);
+      }
+    }, { batch: true });
+    const tagged = frame({ tag: 3 }), short = frame({ tag: 4, length: 18 });
+    tagged.set([0x81, 0x00, 0, 7, 0x08, 0x00], 12); // a VLAN tag, where the test's own number was
+    short.set([0x08, 0x06], 12);
+    a.sendMany([tagged, short, frame({ tag: 5, length: 5000 })]);
+    assert.deepEqual(read, [[60, 0x0007_0800, 0x0800], [18, 4, 0x0806], [5000, 5, 0]]);
+  });
+
   backend.test("the packet, and the batch, are empty after the lookup", ENGINE_ONLY, (scene) => {
     const [a] = scene.ports(2);
     let kept: LookupPacket | undefined;
