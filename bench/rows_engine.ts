@@ -24,6 +24,14 @@ const learning = (bytes: number): RateRow =>
     `learning bridge, ${bytes} bytes: fill the slots, forward, consume, on one core`,
   );
 
+/** How much of it comes from where the engine's buffers lie: the limit loop with such buffers. */
+const strided = (bytes: number): RateRow =>
+  native(
+    `limit.strided.${bytes}`,
+    bytes,
+    "the limit loop, with buffers 2112 bytes apart, not 2048",
+  );
+
 const batch = (packets: number): RateRow =>
   native(
     `engine.learning.60.batch${packets}`,
@@ -169,6 +177,8 @@ function moreThreads(): number[] {
 
 /** All of them. */
 export const ENGINE_ROWS: readonly RateRow[] = [
+  strided(60),
+  strided(1500),
   { ...learning(60), goal: ofLimit(0.5) },
   { ...learning(1500), goal: ofLimit(0.85) },
   ...extra(...FRAME_BYTES.slice(1, -1).map(learning)),
