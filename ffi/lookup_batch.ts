@@ -247,9 +247,9 @@ export class LookupBatch {
       const lengthAndFragments = table[(at + FIRST_LENGTH_AND_FRAGMENTS) | 0] | 0;
       const bytes = lengthAndFragments & 0xffff, fragments = lengthAndFragments >>> 16;
       const offset = isNear ? ((table[at] | 0) - low) | 0 : this.#offset(at);
-      packet.showNext(offset, bytes, fragments === 1 ? bytes : table[at + LENGTH]);
+      packet.showNext(offset, bytes, table[(at + LENGTH) | 0]);
       packet.fragments = fragments;
-      const ring = packet.ring = table[(at + RING) | 0] | 0;
+      const ring = packet.ring = table[(at + RING) | 0];
       packet.index = i;
       const port = lookup(packet);
       table[(at + DESTINATION) | 0] = checkedPort(port);
