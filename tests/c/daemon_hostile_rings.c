@@ -53,7 +53,8 @@ static void open_target(struct target *target, const char *name)
 		target->slots[i] = target->rings[i]->num_slots;
 	target->control_bytes = (uint64_t)((uint8_t *)target->rings[0] - target->port.base) +
 				(uint64_t)target->rings[0]->buf_ofs;
-	target->buffers = (uint32_t)((target->port.bytes - target->control_bytes) / 2048);
+	target->buffers = (uint32_t)((target->port.bytes - target->control_bytes) /
+				     target->rings[0]->nr_buf_size);
 	CHECK(target->buffers > 1000);
 }
 
@@ -113,7 +114,7 @@ static void scribble(uint32_t *random, struct target *target)
 /* Plausible ones, so that it is forwarded: slots, head, cur. */
 static void fill_ring(uint32_t *random, struct target *target, uint32_t which)
 {
-	static const uint16_t lengths[] = { 0, 1, 13, 14, 59, 60, 64, 1500, 2047, 2048, 2049, 0xffff };
+	static const uint16_t lengths[] = { 0, 1, 13, 14, 59, 60, 64, 1500, 2048, 2111, 2112, 2113, 0xffff };
 	static const uint16_t flags[] = { 0, 0, 0, NS_MOREFRAG, NS_INDIRECT, NS_BUF_CHANGED, 0xffff };
 	struct netmap_ring *ring = target->rings[which];
 	uint32_t slots = target->slots[which], more = random_next(random) % 8 ? 0 : NS_MOREFRAG;
