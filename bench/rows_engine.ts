@@ -123,20 +123,17 @@ const HOOKS: readonly RateRow[] = [
   {
     ...hook(
       "engine.hook.ts.60",
-      "packet",
-      "the same lookup in TypeScript, a function of a packet; the sending loop is the one in C",
+      "batch",
+      "the same lookup in TypeScript, a function of a batch; the sending loop is the one in C",
     ),
     goal: ofLearning(0.5),
   },
-  {
-    ...hook("engine.hook.batch.60", "batch", "the same as a function of a batch, by their numbers"),
-    goal: ofLearning(0.5),
-  },
+  hook("engine.hook.packet.60", "packet", "the same as a function of a packet"),
   {
     ...hook(
       "engine.hook.compiled.60",
       "compiled",
-      "engine.hook.ts.60 compiled to machine code",
+      "engine.hook.packet.60 compiled to machine code",
     ),
     goal: ofLearning(0.9),
   },
