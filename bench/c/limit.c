@@ -47,7 +47,7 @@ static inline void copy64(void *restrict to, const void *restrict from, int leng
 
 /* One batch: returns the bytes that the consumer saw. */
 static inline __attribute__((always_inline)) uint64_t
-copy_strided(const struct limit *limit, uint32_t slots, uint32_t at, uint32_t batch, size_t stride)
+copy_batch(const struct limit *limit, uint32_t slots, uint32_t at, uint32_t batch, size_t stride)
 {
 	struct limit_slot *tx_slot = limit->tx_slot, *rx_slot = limit->rx_slot;
 	uint8_t *tx = limit->tx, *rx = limit->rx;
@@ -73,12 +73,6 @@ copy_strided(const struct limit *limit, uint32_t slots, uint32_t at, uint32_t ba
 	if (received != (uint64_t)batch * (uint64_t)bytes)
 		fail("count what the limit loop copied", -EIO);
 	return received;
-}
-
-static inline __attribute__((always_inline)) uint64_t
-copy_batch(const struct limit *limit, uint32_t slots, uint32_t at, uint32_t batch)
-{
-	return copy_strided(limit, slots, at, batch, BUFFER_BYTES);
 }
 
 static void *pages(size_t bytes)
@@ -113,23 +107,22 @@ static void *limit_open(uint32_t index, const uint32_t *numbers)
 	return limit;
 }
 
+static inline __attribute__((always_inline)) uint64_t round_strided(struct limit *limit, size_t stride)
+{
+	for (uint32_t n = 0; n < BENCH_BATCHES; n++, limit->at += BENCH_BATCH)
+		copy_batch(limit, SLOTS, limit->at, BENCH_BATCH, stride);
+	return BENCH_BATCHES * BENCH_BATCH;
+}
+
 static uint64_t limit_round(void *state)
 {
-	struct limit *limit = state;
-
-	for (uint32_t n = 0; n < BENCH_BATCHES; n++, limit->at += BENCH_BATCH)
-		copy_batch(limit, SLOTS, limit->at, BENCH_BATCH);
-	return BENCH_BATCHES * BENCH_BATCH;
+	return round_strided(state, BUFFER_BYTES);
 }
 
 /* With buffers as far apart as those of valet's engine. */
 static uint64_t limit_round_strided(void *state)
 {
-	struct limit *limit = state;
-
-	for (uint32_t n = 0; n < BENCH_BATCHES; n++, limit->at += BENCH_BATCH)
-		copy_strided(limit, SLOTS, limit->at, BENCH_BATCH, STRIDE_BYTES);
-	return BENCH_BATCHES * BENCH_BATCH;
+	return round_strided(state, STRIDE_BYTES);
 }
 
 /* Frames of 64 KB: each is as many full slots as it takes. */
@@ -175,7 +168,7 @@ static uint64_t limit_round_pairs(void *state)
 	while (packets < BENCH_BATCHES * BENCH_BATCH) {
 		struct limit *limit = &many->pair[many->turn];
 
-		copy_batch(limit, many->slots, limit->at, many->batch);
+		copy_batch(limit, many->slots, limit->at, many->batch, BUFFER_BYTES);
 		limit->at += many->batch;
 		packets += many->batch;
 		many->turn = (many->turn + 1) % many->pairs;

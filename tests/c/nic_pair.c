@@ -4,7 +4,7 @@
  * and each that does not arrive is counted; interfaces come and go meanwhile.
  */
 #define _GNU_SOURCE /* unshare */
-#include "t.h"
+#include "own_network.h"
 
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
@@ -198,12 +198,6 @@ static void both_ways(const uint32_t *kinds)
 		join(receivers[i]);
 }
 
-static void run(const char *command)
-{
-	if (system(command) != 0)
-		SKIP("cannot make what the test needs: %s", command);
-}
-
 /* -EPERM, -EOPNOTSUPP, -EPFNOSUPPORT: this system does not let us, or has no such thing. */
 static int32_t between(uint32_t first, uint32_t second)
 {
@@ -238,12 +232,7 @@ int main(void)
 {
 	int32_t rc;
 
-	if (geteuid() != 0)
-		SKIP("only root can attach network interfaces");
-	if (unshare(CLONE_NEWNET) < 0)
-		SKIP("there can be no network namespace here: %s", strerror(errno));
-	/* Who has no address sends by itself for IPv6 only. */
-	run("! cd /proc/sys/net/ipv6/conf/default || echo 1 >disable_ipv6");
+	move_out();
 	rc = between(VALET_DEVICE_AF_PACKET, VALET_DEVICE_AF_PACKET);
 	if (rc == -EPERM || rc == -EOPNOTSUPP)
 		SKIP("this system attaches no interfaces: %s", strerror(-rc));

@@ -5,7 +5,7 @@
  * under traffic; the interface is deleted.
  */
 #define _GNU_SOURCE /* unshare */
-#include "t.h"
+#include "own_network.h"
 
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
@@ -239,20 +239,11 @@ static void pass_on(void)
 	close(system_side);
 }
 
-static void run(const char *command)
-{
-	if (system(command) != 0)
-		SKIP("cannot make what the test needs: %s", command);
-}
-
 int main(void)
 {
 	int32_t rc;
 
-	if (geteuid() != 0)
-		SKIP("only root can open network interfaces");
-	if (unshare(CLONE_NEWNET) < 0)
-		SKIP("there can be no network namespace here: %s", strerror(errno));
+	move_out();
 	run("ip link add v type veth peer name w");
 	run("ip link set v addrgenmode none up && ip link set w addrgenmode none up");
 	rc = try_open("v", REG(.nr_mode = NR_REG_ALL_NIC), &port);

@@ -4,7 +4,7 @@
  * monitors come and go meanwhile; an interface can be attached and detached under traffic, and be
  * deleted.
  */
-#include "t.h"
+#include "own_network.h"
 
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
@@ -252,12 +252,6 @@ static void attach_and_detach(void)
 	join(thread);
 }
 
-static void run(const char *command)
-{
-	if (system(command) != 0)
-		SKIP("cannot make what the test needs: %s", command);
-}
-
 /* -EPERM, -EOPNOTSUPP, -EPFNOSUPPORT: this system does not let us, or has no such thing. */
 static int32_t through(const struct way *this_way)
 {
@@ -283,17 +277,6 @@ static int32_t through(const struct way *this_way)
 	if (rc >= 0)
 		close(wire);
 	return rc;
-}
-
-/* A network namespace, in which nobody but the test sends. */
-static void move_out(void)
-{
-	if (geteuid() != 0)
-		SKIP("only root can attach network interfaces");
-	if (unshare(CLONE_NEWNET) < 0)
-		SKIP("there can be no network namespace here: %s", strerror(errno));
-	/* Who has no address sends by itself for IPv6 only. */
-	run("! cd /proc/sys/net/ipv6/conf/default || echo 1 >disable_ipv6");
 }
 
 #define VETH                                                                                     \
